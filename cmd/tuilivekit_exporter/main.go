@@ -1,0 +1,99 @@
+// Command tuilivekit_exporter receives the webhook Live.CallbackAfterDestroyRoom
+// of TUILiveKit and exposes what it tells as Prometheus metrics.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/prometheus/common/version"
+	"github.com/prometheus/exporter-toolkit/web"
+
+	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter"
+	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/config"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run returns the exit code: 0 after a clean end, 1 when the exporter could not
+// do its work, 2 when it was called wrongly.
+func run(args []string, stdout io.Writer, stderr *os.File) int {
+	flags, err := parseFlags(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "tuilivekit_exporter: %v, try --help\n", err)
+		return 2
+	}
+	cfg, err := flags.load()
+	if err == nil {
+		err = flags.validateWebConfigs()
+	}
+	if flags.configCheck {
+		if err != nil {
+			fmt.Fprintln(stderr, err)
+			return 1
+		}
+		fmt.Fprintln(stdout, "The configuration is valid.")
+		return 0
+	}
+	logger := newLogger(stderr, flags.logLevel, flags.logFormat)
+	if err != nil {
+		logger.Error("Loading the configuration failed", "err", err)
+		return 1
+	}
+	logger.Info("Starting tuilivekit_exporter", "version", version.Info(), "build_context", version.BuildContext())
+
+	e, err := exporter.New(cfg, exporter.Options{
+		Logger:        logger,
+		TelemetryPath: flags.telemetryPath,
+		Load:          flags.load,
+	})
+	if err != nil {
+		logger.Error("Starting failed", "err", err)
+		return 1
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	go reloadOnHangup(ctx, e)
+	if err := serve(ctx, e, flags, logger); err != nil {
+		logger.Error("Serving failed", "err", err)
+		return 1
+	}
+	logger.Info("Stopped")
+	return 0
+}
+
+// reloadOnHangup reloads at each SIGHUP until ctx is done. The exporter logs how it went.
+func reloadOnHangup(ctx context.Context, e *exporter.Exporter) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	for {
+		select {
+		case <-hangups:
+			_ = e.Reload()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// load loads the configuration from its file, or from the flags that stand in for one.
+func (f *flags) load() (*config.Config, error) {
+	if f.configFile != "" {
+		return config.Load(f.configFile)
+	}
+	return config.ForApps(f.sdkAppIDs, f.tokenFile)
+}
+
+func (f *flags) validateWebConfigs() error {
+	for flag, file := range map[string]string{"webhook.config.file": f.webhook.configFile, "web.config.file": f.web.configFile} {
+		if err := web.Validate(file); err != nil {
+			return fmt.Errorf("--%s=%s: %w", flag, file, err)
+		}
+	}
+	return nil
+}

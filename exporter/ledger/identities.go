@@ -1,0 +1,71 @@
+package ledger
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"time"
+
+	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/room"
+)
+
+// identity is a destroyed room's (SdkAppid, RoomId, EventTime), shortened to 128
+// bits of SHA-256: two different rooms do not meet by chance or by intent.
+type identity [16]byte
+
+func identityOf(d *room.Destroyed) identity {
+	b := make([]byte, 0, 128)
+	b = binary.BigEndian.AppendUint64(b, uint64(d.EventTime.UnixMilli()))
+	b = append(b, d.SDKAppID...) // digits, so that the next byte ends it
+	b = append(b, 0)
+	b = append(b, d.RoomID...)
+	sum := sha256.Sum256(b)
+	return identity(sum[:16])
+}
+
+// fingerprintOf tells apart, nearly always, the statistics of two deliveries of one room.
+func fingerprintOf(s *room.Statistics) uint32 {
+	var b [1 + room.NumStatistics*9]byte
+	if s.Present {
+		b[0] = 1
+	}
+	for _, statistic := range room.AllStatistics() {
+		if value, known := s.Get(statistic); known {
+			field := b[1+int(statistic)*9:]
+			field[0] = 1
+			binary.BigEndian.PutUint64(field[1:], value)
+		}
+	}
+	sum := sha256.Sum256(b[:])
+	return binary.BigEndian.Uint32(sum[:4])
+}
+
+// identities remembers the rooms of the last window.
+type identities struct {
+	window time.Duration
+	seen   map[identity]sighting
+	order  []identity // oldest first
+}
+
+type sighting struct {
+	at          uint32 // Unix seconds: until 2106, at half the memory
+	fingerprint uint32
+}
+
+func newIdentities(window time.Duration) *identities {
+	return &identities{window: window, seen: make(map[identity]sighting)}
+}
+
+// forget forgets the rooms that the window has passed by now.
+func (i *identities) forget(now time.Time) {
+	oldest := now.Add(-i.window).Unix()
+	for len(i.order) > 0 && int64(i.seen[i.order[0]].at) < oldest {
+		delete(i.seen, i.order[0])
+		i.order = i.order[1:]
+	}
+}
+
+// add remembers a room that is not known yet.
+func (i *identities) add(id identity, fingerprint uint32, now time.Time) {
+	i.seen[id] = sighting{at: uint32(now.Unix()), fingerprint: fingerprint}
+	i.order = append(i.order, id)
+}

@@ -1,0 +1,133 @@
+package metrics
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/room"
+	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/webhook"
+)
+
+const namespace = "tuilivekit_exporter"
+
+// Exporter holds the exporter's metrics of itself. It is the observer of the
+// parts that do the work; its methods may be called from any goroutine.
+type Exporter struct {
+	requests      *prometheus.CounterVec
+	rejections    *prometheus.CounterVec
+	ignored       *prometheus.CounterVec
+	invalidFields *prometheus.CounterVec
+	duplicates    prometheus.Counter
+	duration      prometheus.Histogram
+
+	eventDelay prometheus.Histogram
+	lastEvent  prometheus.Gauge
+	overflow   *prometheus.CounterVec
+
+	reloadSuccessful prometheus.Gauge
+	reloadTime       prometheus.Gauge
+}
+
+// NewExporter registers the exporter's metrics of itself, all labels that are
+// known at 0.
+func NewExporter(registry prometheus.Registerer) *Exporter {
+	factory := promauto.With(registry)
+	counter := func(subsystem, name, help string) prometheus.Counter {
+		return factory.NewCounter(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help})
+	}
+	counters := func(subsystem, name, help, label string, values ...string) *prometheus.CounterVec {
+		vec := factory.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help}, []string{label})
+		for _, value := range values {
+			vec.WithLabelValues(value)
+		}
+		return vec
+	}
+	gauge := func(subsystem, name, help string) prometheus.Gauge {
+		return factory.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help})
+	}
+	histogram := func(subsystem, name, help string, buckets ...float64) prometheus.Histogram {
+		return factory.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: name, Help: help, Buckets: buckets,
+			NativeHistogramBucketFactor:     1.1,
+			NativeHistogramMaxBucketNumber:  160,
+			NativeHistogramMinResetDuration: time.Hour,
+		})
+	}
+	reasons := make([]string, 0, len(webhook.Reasons()))
+	for _, reason := range webhook.Reasons() {
+		reasons = append(reasons, string(reason))
+	}
+	commands := append(webhook.Commands(), webhook.CommandOther)
+
+	return &Exporter{
+		requests: counters("webhook", "requests_total",
+			"Requests received on the webhook's listener, by the command in their query; rejected ones are among them.", "command", commands...),
+		rejections: counters("webhook", "rejections_total",
+			"Requests rejected and not counted as a room.", "reason", reasons...),
+		ignored: counters("webhook", "ignored_total",
+			"Requests with another command than a destroyed room, acknowledged and not used.", "command", commands[1:]...),
+		invalidFields: counters("webhook", "invalid_fields_total",
+			"Fields of destroyed rooms that were not what they should be, and so unknown.", "field", webhook.Fields()...),
+		duplicates: counter("webhook", "duplicates_total",
+			"Destroyed rooms delivered again within the window for duplicates: acknowledged and not counted again."),
+		duration: histogram("webhook", "duration_seconds",
+			"Time from the end of a request's header to the end of its answer.",
+			.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2),
+		eventDelay: histogram("", "event_delay_seconds",
+			"Time from the end of a room (EventTime) to its webhook, of rooms counted.",
+			.1, .25, .5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 86400),
+		lastEvent: gauge("", "last_event_timestamp_seconds",
+			"EventTime of the room counted last; 0 before the first."),
+		overflow: counters("category", "overflow_total",
+			"Rooms counted under the category other because categories.limit was reached.", labelSDKAppID),
+		reloadSuccessful: gauge("config", "last_reload_successful",
+			"Whether the last attempt to load the configuration was successful."),
+		reloadTime: gauge("config", "last_reload_success_timestamp_seconds",
+			"Time of the last successful load of the configuration."),
+	}
+}
+
+// Received implements webhook.Observer.
+func (e *Exporter) Received(command string) { e.requests.WithLabelValues(command).Inc() }
+
+// Rejected implements webhook.Observer.
+func (e *Exporter) Rejected(reason webhook.Reason) {
+	e.rejections.WithLabelValues(string(reason)).Inc()
+}
+
+// Ignored implements webhook.Observer.
+func (e *Exporter) Ignored(command string) { e.ignored.WithLabelValues(command).Inc() }
+
+// InvalidField implements webhook.Observer.
+func (e *Exporter) InvalidField(field string) { e.invalidFields.WithLabelValues(field).Inc() }
+
+// Duplicate implements webhook.Observer.
+func (e *Exporter) Duplicate() { e.duplicates.Inc() }
+
+// Counted implements webhook.Observer.
+func (e *Exporter) Counted(destroyed *room.Destroyed, received time.Time) {
+	// A sender whose clock is ahead would show a negative delay.
+	e.eventDelay.Observe(max(0, received.Sub(destroyed.EventTime).Seconds()))
+	e.lastEvent.Set(float64(destroyed.EventTime.UnixMilli()) / 1e3)
+}
+
+// Handled implements webhook.Observer.
+func (e *Exporter) Handled(took time.Duration) { e.duration.Observe(took.Seconds()) }
+
+// CategoryOverflow implements ledger.Observer.
+func (e *Exporter) CategoryOverflow(sdkAppID string) { e.overflow.WithLabelValues(sdkAppID).Inc() }
+
+// ExpectApp exposes the app's metrics of the exporter itself at 0.
+func (e *Exporter) ExpectApp(sdkAppID string) { e.overflow.WithLabelValues(sdkAppID) }
+
+// Reloaded tells whether loading the configuration was successful.
+func (e *Exporter) Reloaded(successful bool) {
+	if !successful {
+		e.reloadSuccessful.Set(0)
+		return
+	}
+	e.reloadSuccessful.Set(1)
+	e.reloadTime.SetToCurrentTime()
+}

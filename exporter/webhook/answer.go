@@ -1,0 +1,41 @@
+package webhook
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+)
+
+// The sender takes an answer for valid only when it is HTTP 200 with a JSON body
+// of these three fields; all our answers have them.
+type answer struct {
+	ActionStatus string
+	ErrorInfo    string
+	ErrorCode    int
+}
+
+const acknowledgement = `{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}`
+
+// acknowledge answers 200 OK.
+func acknowledge(w http.ResponseWriter) {
+	writeAnswer(w, http.StatusOK, acknowledgement)
+}
+
+// fail answers FAIL with an HTTP status, which is the ErrorCode too, and says
+// what was wrong. Bytes of info that are no UTF-8 are replaced.
+func fail(w http.ResponseWriter, status int, info string) {
+	body, err := json.Marshal(answer{"FAIL", info, status})
+	if err != nil { // three plain fields: can't be
+		panic(err)
+	}
+	writeAnswer(w, status, string(body))
+}
+
+func writeAnswer(w http.ResponseWriter, status int, body string) {
+	header := w.Header()
+	header["Content-Type"] = []string{"application/json"}
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	w.WriteHeader(status)
+	// An error means that the sender is gone: nobody is left to tell.
+	_, _ = w.Write([]byte(body))
+}
