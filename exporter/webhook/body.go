@@ -38,6 +38,9 @@ func (d *Decoder) document() error {
 		}
 		return err
 	})
+	if err == io.EOF {
+		return errors.New("body is empty")
+	}
 	if err != nil {
 		return fmt.Errorf("body is not valid JSON: %w", err)
 	}

@@ -3,6 +3,7 @@ package webhook
 import (
 	"bytes"
 	"errors"
+
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/room"

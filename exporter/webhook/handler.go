@@ -6,14 +6,13 @@ package webhook
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
 	"runtime/debug"
 	"sync"
 	"time"
-
-	"github.com/julienschmidt/httprouter"
 
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/room"
 )
@@ -52,7 +51,6 @@ type Handler struct {
 	options Options
 	apps    authenticator
 	known   map[string]bool
-	router  *httprouter.Router
 	scratch sync.Pool
 }
 
@@ -68,18 +66,11 @@ func New(options Options) *Handler {
 		options: options,
 		apps:    newAuthenticator(options.Apps),
 		known:   make(map[string]bool),
-		router:  httprouter.New(),
 		scratch: sync.Pool{New: func() any { return &scratch{decoder: NewDecoder()} }},
 	}
 	for _, command := range Commands() {
 		h.known[command] = true
 	}
-	h.router.RedirectTrailingSlash = false
-	h.router.RedirectFixedPath = false
-	h.router.HandleOPTIONS = false
-	h.router.Handler(http.MethodPost, options.Path, http.HandlerFunc(h.post))
-	h.router.MethodNotAllowed = http.HandlerFunc(h.methodNotAllowed)
-	h.router.NotFound = http.HandlerFunc(h.notFound)
 	return h
 }
 
@@ -92,7 +83,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			h.recovered(w, r, cause)
 		}
 	}()
-	h.router.ServeHTTP(w, r)
+	// No router: a colon or an asterisk in the path must mean itself.
+	switch {
+	case r.URL.Path != h.options.Path:
+		h.notFound(w, r)
+	case r.Method != http.MethodPost:
+		h.methodNotAllowed(w, r)
+	default:
+		h.post(w, r)
+	}
 }
 
 func (h *Handler) post(w http.ResponseWriter, r *http.Request) {
@@ -118,7 +117,7 @@ func (h *Handler) destroyed(w http.ResponseWriter, r *http.Request, sdkAppID str
 	s := h.scratch.Get().(*scratch)
 	defer h.scratch.Put(s)
 	if err := h.read(w, r, &s.body); err != nil {
-		status, reason := bodyError(err)
+		status, reason, err := bodyError(err)
 		h.reject(w, r, status, reason, err)
 		return
 	}
@@ -157,21 +156,22 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request, buffer *bytes.Buf
 }
 
 // bodyError tells what to answer when a body could not be read.
-func bodyError(err error) (status int, _ Reason) {
+func bodyError(err error) (status int, _ Reason, _ error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return http.StatusRequestEntityTooLarge, ReasonBodySize
+		return http.StatusRequestEntityTooLarge, ReasonBodySize, fmt.Errorf("body is larger than %d bytes", tooLarge.Limit)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return http.StatusRequestTimeout, ReasonBodyTimeout
+		// Not err itself: it names our address behind whatever is in front.
+		return http.StatusRequestTimeout, ReasonBodyTimeout, errors.New("body did not arrive in time")
 	default:
-		return http.StatusBadRequest, ReasonBodyIncomplete
+		return http.StatusBadRequest, ReasonBodyIncomplete, fmt.Errorf("body is incomplete: %w", err)
 	}
 }
 
 func (h *Handler) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	h.misdirected(r)
-	w.Header().Set("Allow", http.MethodPost) // the router would add OPTIONS
+	w.Header().Set("Allow", http.MethodPost)
 	h.reject(w, r, http.StatusMethodNotAllowed, ReasonMethod, errors.New("only POST is allowed"))
 }
 
@@ -198,7 +198,7 @@ func (h *Handler) label(command string) string {
 func (h *Handler) reject(w http.ResponseWriter, r *http.Request, status int, reason Reason, err error) {
 	info := "forbidden"
 	if status != http.StatusForbidden {
-		info = err.Error()
+		info = shorten(err.Error()) // it may quote a key of the body
 	}
 	fail(w, status, info)
 	h.options.Observer.Rejected(reason)

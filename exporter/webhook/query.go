@@ -19,24 +19,29 @@ type query struct {
 
 // parseQuery reads a raw query string. Keys are matched without regard to case
 // and in both spellings, for the sender's own pages differ. Of a command that
-// is there twice the first counts. Pairs that are no valid encoding are passed over.
+// is there twice the first that is not empty counts. Pairs that are no valid
+// encoding are passed over.
 func parseQuery(raw string) (q query) {
+	var seen uint8
 	for pair := range strings.SplitSeq(raw, "&") {
 		key, value, _ := strings.Cut(pair, "=")
 		key, err := url.QueryUnescape(key)
 		if err != nil {
 			continue
 		}
-		var field *string
+		var (
+			field *string
+			bit   uint8
+		)
 		switch {
 		case strings.EqualFold(key, "SdkAppid"):
-			field = &q.sdkAppID
+			field, bit = &q.sdkAppID, 1
 		case strings.EqualFold(key, "CallbackCommand"), strings.EqualFold(key, "WebhookCommand"):
-			field = &q.command
+			field, bit = &q.command, 2
 		case strings.EqualFold(key, "RequestTime"):
-			field = &q.requestTime
+			field, bit = &q.requestTime, 4
 		case strings.EqualFold(key, "Sign"):
-			field = &q.sign
+			field, bit = &q.sign, 8
 		default:
 			continue
 		}
@@ -44,10 +49,12 @@ func parseQuery(raw string) (q query) {
 		if err != nil {
 			continue
 		}
+		if seen&bit != 0 && *field != value && field != &q.command {
+			q.repeated = true
+		}
+		seen |= bit
 		if *field == "" {
 			*field = value
-		} else if *field != value && field != &q.command {
-			q.repeated = true
 		}
 	}
 	return q

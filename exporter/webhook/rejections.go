@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/time/rate"
 )
@@ -67,11 +68,15 @@ func (l *RejectionLog) log(r *http.Request, status int, reason Reason, err error
 	}
 }
 
-// shorten keeps what a stranger wrote from filling the log.
+// shorten keeps what a stranger wrote from filling the log, or our answer to it.
 func shorten(s string) string {
-	const most = 200
-	if len(s) > most {
-		return s[:most] + "…"
+	const most = 256
+	if len(s) <= most {
+		return s
 	}
-	return s
+	end := most
+	for end > most-utf8.UTFMax && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + "…"
 }
