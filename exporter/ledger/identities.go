@@ -22,7 +22,8 @@ func identityOf(d *room.Destroyed) identity {
 	return identity(sum[:16])
 }
 
-// fingerprintOf tells apart, nearly always, the statistics of two deliveries of one room.
+// fingerprintOf tells apart, nearly always, the statistics of two deliveries of
+// one room.
 func fingerprintOf(s *room.Statistics) uint32 {
 	var b [1 + room.NumStatistics*9]byte
 	if s.Present {
@@ -42,30 +43,41 @@ func fingerprintOf(s *room.Statistics) uint32 {
 // identities remembers the rooms of the last window.
 type identities struct {
 	window time.Duration
-	seen   map[identity]sighting
-	order  []identity // oldest first
+	seen   map[identity]uint32 // fingerprint
+	// order has the oldest first. Its elements are never changed, so a
+	// snapshot can share it.
+	order []sighting
 }
 
+// sighting is when a room was first seen: Unix seconds reach until 2106, at half
+// the memory of a time in milliseconds.
 type sighting struct {
-	at          uint32 // Unix seconds: until 2106, at half the memory
+	id          identity
+	at          uint32
 	fingerprint uint32
 }
 
-func newIdentities(window time.Duration) *identities {
-	return &identities{window: window, seen: make(map[identity]sighting)}
+func newIdentities() *identities {
+	return &identities{seen: make(map[identity]uint32)}
 }
 
 // forget forgets the rooms that the window has passed by now.
 func (i *identities) forget(now time.Time) {
 	oldest := now.Add(-i.window).Unix()
-	for len(i.order) > 0 && int64(i.seen[i.order[0]].at) < oldest {
-		delete(i.seen, i.order[0])
+	for len(i.order) > 0 && int64(i.order[0].at) < oldest {
+		delete(i.seen, i.order[0].id)
 		i.order = i.order[1:]
 	}
 }
 
+// find returns the fingerprint of the room first seen with that identity.
+func (i *identities) find(id identity) (fingerprint uint32, found bool) {
+	fingerprint, found = i.seen[id]
+	return fingerprint, found
+}
+
 // add remembers a room that is not known yet.
-func (i *identities) add(id identity, fingerprint uint32, now time.Time) {
-	i.seen[id] = sighting{at: uint32(now.Unix()), fingerprint: fingerprint}
-	i.order = append(i.order, id)
+func (i *identities) add(s sighting) {
+	i.seen[s.id] = s.fingerprint
+	i.order = append(i.order, s)
 }

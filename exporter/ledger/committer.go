@@ -1,0 +1,262 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	// closeWithin is how long Close waits for a disk that does not answer.
+	closeWithin = 5 * time.Second
+	// failuresLogInterval is how often a disk that goes on failing is logged.
+	failuresLogInterval = 10 * time.Second
+)
+
+// committer is what the goroutine needs that makes batches durable.
+type committer struct {
+	wake    chan struct{} // something may be there to commit
+	closing chan struct{}
+	stopped chan struct{} // the goroutine has ended
+
+	journaled int64          // bytes since the last snapshot was begun; the goroutine's own
+	saving    sync.Mutex     // held while a snapshot is written
+	failures  rate.Sometimes // that are logged
+}
+
+func (l *Ledger) startCommitter(recovery Recovery) {
+	l.options.Observer.Recovered(recovery)
+	l.committer.wake = make(chan struct{}, 1)
+	l.committer.closing = make(chan struct{})
+	l.committer.stopped = make(chan struct{})
+	l.committer.journaled = recovery.JournalBytes
+	l.committer.failures.Interval = failuresLogInterval
+	// Damaged segments are set aside by the next snapshot: it comes first.
+	l.broken = len(l.store.damaged) > 0
+	l.behind = l.broken
+	go l.commitAll()
+	l.wakeCommitter()
+}
+
+func (l *Ledger) wakeCommitter() {
+	select {
+	case l.committer.wake <- struct{}{}:
+	default: // it is awake already
+	}
+}
+
+// commitAll commits what forms until the ledger closes, and then the rest.
+func (l *Ledger) commitAll() {
+	defer close(l.committer.stopped)
+	for {
+		select {
+		case <-l.committer.wake:
+			for l.commit() {
+			}
+		case <-l.committer.closing:
+			for l.commit() {
+			}
+			return
+		}
+	}
+}
+
+// commit commits the forming batch, if any, or mends the journal. It reports
+// whether there may be more to do at once.
+func (l *Ledger) commit() bool {
+	l.mu.Lock()
+	if l.broken {
+		l.mu.Unlock()
+		return l.mend()
+	}
+	batch, records := l.takeBatch()
+	first := l.state.sequence + 1
+	// What was counted from memory goes first: the state has it already.
+	first -= uint64(len(l.unsaved))
+	records = append(l.unsaved, records...)
+	l.unsaved = nil
+	if len(records) == 0 {
+		l.finish(batch) // duplicates only, or nothing
+		l.mu.Unlock()
+		return false
+	}
+	l.committing = batch
+	l.mu.Unlock()
+
+	overdue := time.AfterFunc(answerWithin, func() { l.overdue(batch) })
+	start := time.Now()
+	bytes, err := l.store.writer.Append(first, records)
+	overdue.Stop()
+	if err == nil {
+		l.options.Observer.Committed(len(records), time.Since(start))
+	} else {
+		l.failed(err)
+	}
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.committing == batch {
+		l.finish(batch)
+	} else if err == nil {
+		l.options.Logger.Info("The disk answers again, all that was counted meanwhile follows", "took", time.Since(start))
+	}
+	l.broken, l.behind = err != nil, err != nil
+	if l.broken {
+		l.finishForming()
+	} else {
+		l.snapshotWhenDue(bytes)
+	}
+	return true
+}
+
+// takeBatch returns the forming batch, its duplicates found, and the records of
+// all others. l.mu is held.
+func (l *Ledger) takeBatch() (*batch, [][]byte) {
+	batch := l.forming
+	l.forming = newBatch()
+	records := make([][]byte, 0, len(batch.requests))
+	within := make(map[identity]uint32, len(batch.requests))
+	for _, r := range batch.requests {
+		l.findDuplicate(r)
+		if first, found := within[r.id]; found && r.entry.room != nil {
+			r.duplicate, r.differs = true, first != r.fingerprint
+		}
+		if !r.duplicate {
+			within[r.id] = r.fingerprint
+			records = append(records, r.record)
+		}
+	}
+	return batch, records
+}
+
+// finish applies a batch and lets its requests go. l.mu is held.
+func (l *Ledger) finish(batch *batch) {
+	for _, r := range batch.requests {
+		l.apply(r)
+	}
+	close(batch.done)
+	l.committing = nil
+}
+
+// finishForming applies the forming batch without waiting for the disk. l.mu is held.
+func (l *Ledger) finishForming() {
+	batch := l.forming
+	l.forming = newBatch()
+	for _, r := range batch.requests {
+		l.applyUnsaved(r)
+	}
+	close(batch.done)
+}
+
+// overdue is called when a batch has waited for the disk as long as the sender
+// may be kept waiting: from now on rooms are counted from memory. The write
+// goes on, and decides what comes next when it ends.
+func (l *Ledger) overdue(batch *batch) {
+	l.mu.Lock()
+	if l.committing != batch {
+		l.mu.Unlock()
+		return // it was done just now
+	}
+	l.behind = true
+	l.finish(batch)
+	l.finishForming()
+	l.mu.Unlock()
+	l.failed(fmt.Errorf("no answer from the disk within %s", answerWithin))
+}
+
+// failed tells that the disk failed.
+func (l *Ledger) failed(err error) {
+	l.options.Observer.JournalFailed()
+	l.committer.failures.Do(func() {
+		l.options.Logger.Error("Storage fails; rooms are counted from memory until it works again", "err", err)
+	})
+}
+
+// mend makes the whole state durable with a snapshot, and lets the journal begin
+// anew behind it. It reports whether to go on at once: after a failure, only when it
+// was time to try again.
+func (l *Ledger) mend() bool {
+	l.committer.saving.Lock()
+	defer l.committer.saving.Unlock()
+	l.mu.Lock()
+	snapshot := l.state.snapshot(l.store.id)
+	l.unsaved = nil
+	l.mu.Unlock()
+
+	start := time.Now()
+	err := errors.Join(l.store.writer.Close(), l.store.save(&snapshot))
+	if err != nil {
+		l.failed(err)
+		select {
+		case <-time.After(retryAfter):
+			return true
+		case <-l.committer.closing:
+			return false
+		}
+	}
+	l.options.Observer.Snapshotted(time.Since(start))
+	l.options.Logger.Info("Storage works again, all counted rooms are durable", "records", snapshot.sequence)
+	l.committer.journaled = 0
+	l.mu.Lock()
+	l.broken, l.behind = false, false
+	l.mu.Unlock()
+	return true
+}
+
+// snapshotWhenDue begins a snapshot in the background after enough journal.
+// l.mu is held.
+func (l *Ledger) snapshotWhenDue(bytes int64) {
+	l.committer.journaled += bytes
+	if l.committer.journaled < l.options.snapshotAfter || !l.committer.saving.TryLock() {
+		return
+	}
+	l.committer.journaled = 0
+	snapshot := l.state.snapshot(l.store.id)
+	go l.save(&snapshot)
+}
+
+// save writes a snapshot. Should it fail, nothing is lost: the journal has it all.
+func (l *Ledger) save(snapshot *snapshot) {
+	defer l.committer.saving.Unlock()
+	start := time.Now()
+	if err := l.store.save(snapshot); err != nil {
+		l.failed(err)
+		return
+	}
+	l.options.Observer.Snapshotted(time.Since(start))
+}
+
+// Close makes everything counted durable, with a snapshot so that the next start
+// is quick. It returns an error when the disk fails, or does not answer in time.
+// Requests must have ended before.
+func (l *Ledger) Close() error {
+	if l.store == nil {
+		return nil
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- l.end() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(closeWithin):
+		return fmt.Errorf("close storage: the disk did not answer within %s", closeWithin)
+	}
+}
+
+func (l *Ledger) end() error {
+	close(l.committer.closing)
+	<-l.committer.stopped
+	l.committer.saving.Lock()
+	defer l.committer.saving.Unlock()
+	l.mu.Lock()
+	snapshot := l.state.snapshot(l.store.id)
+	l.mu.Unlock()
+	err := l.store.save(&snapshot)
+	if err = errors.Join(err, l.store.close()); err != nil {
+		return fmt.Errorf("close storage: %w", err)
+	}
+	return nil
+}
