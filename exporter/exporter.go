@@ -5,6 +5,7 @@
 package exporter
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,6 +28,9 @@ import (
 type Options struct {
 	// Logger takes the log; nil discards it.
 	Logger *slog.Logger
+	// StoragePath is the directory in which counted rooms are kept over restarts;
+	// it is made if need be. "" keeps them in memory only.
+	StoragePath string
 	// TelemetryPath is where the telemetry handler serves metrics; "" is /metrics.
 	TelemetryPath string
 	// Load loads the configuration anew for Reload; nil: it can't be reloaded.
@@ -42,6 +46,7 @@ type Exporter struct {
 	ledger     *ledger.Ledger
 	rejections *webhook.RejectionLog
 	telemetry  http.Handler
+	lastScrape *lastScrape
 
 	reloading sync.Mutex // one reload after the other
 	webhook   atomic.Pointer[webhook.Handler]
@@ -58,26 +63,36 @@ func New(cfg *config.Config, options Options) (*Exporter, error) {
 	if options.TelemetryPath == "" {
 		options.TelemetryPath = "/metrics"
 	}
+	if err := checkTelemetryPath(options.TelemetryPath); err != nil {
+		return nil, err
+	}
 	registry := prometheus.NewRegistry()
 	own := metrics.NewExporter(registry)
+	ledger, err := ledger.Open(ledger.Options{
+		Path:     options.StoragePath,
+		Settings: ledgerSettings(cfg),
+		Observer: own,
+		Logger:   options.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
 	e := &Exporter{
 		logger:     options.Logger,
 		load:       options.Load,
 		own:        own,
-		ledger:     ledger.New(ledgerSettings(cfg), own, options.Logger),
+		ledger:     ledger,
 		rejections: webhook.NewRejectionLog(options.Logger),
+		lastScrape: newLastScrape(),
 	}
 	registry.MustRegister(
 		metrics.NewCollector(e.view),
+		metrics.NewLedgerCollector(ledger.Status),
 		versioncollector.NewCollector("tuilivekit_exporter"),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
-	telemetry, err := e.newTelemetry(options.TelemetryPath, registry)
-	if err != nil {
-		return nil, err
-	}
-	e.telemetry = telemetry
+	e.telemetry = e.newTelemetry(options.TelemetryPath, registry)
 	e.apply(cfg)
 	own.Reloaded(true)
 	return e, nil
@@ -116,12 +131,18 @@ func (e *Exporter) Reload() error {
 	return nil
 }
 
-// Close makes the exporter report that it is not ready. The handlers still
-// answer, so that requests in flight end well.
+// Close makes all that was counted durable and reports not to be ready from then
+// on. Webhooks must have ended before; telemetry still answers. It returns an
+// error when the disk fails.
 func (e *Exporter) Close() error {
 	e.closed.Store(true)
-	return nil
+	return e.ledger.Close()
 }
+
+// AwaitScrape returns after a scrape that began after this call was answered, or
+// with ctx's error. Called when all webhooks have ended, it makes sure that what was
+// counted last is seen.
+func (e *Exporter) AwaitScrape(ctx context.Context) error { return e.lastScrape.await(ctx) }
 
 // apply puts a configuration into force, but for the ledger's part of it.
 func (e *Exporter) apply(cfg *config.Config) {

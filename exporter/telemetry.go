@@ -22,13 +22,17 @@ import (
 // of all series, and a few Prometheus servers are all there should be.
 const maxScrapes = 16
 
-// newTelemetry returns the handler of everything but webhooks. metricsPath must
-// not be one of the other paths.
-func (e *Exporter) newTelemetry(metricsPath string, registry *prometheus.Registry) (http.Handler, error) {
-	if !strings.HasPrefix(metricsPath, "/") || metricsPath == "/" || strings.ContainsAny(metricsPath, ":*") ||
-		strings.HasPrefix(metricsPath, "/-/") || strings.HasPrefix(metricsPath, "/debug/pprof") {
-		return nil, fmt.Errorf("telemetry path %q must start with a slash, have no : or *, and be none of /, /-/… and /debug/pprof…", metricsPath)
+// checkTelemetryPath returns an error if metrics can't be served at path.
+func checkTelemetryPath(path string) error {
+	if !strings.HasPrefix(path, "/") || path == "/" || strings.ContainsAny(path, ":*") ||
+		strings.HasPrefix(path, "/-/") || strings.HasPrefix(path, "/debug/pprof") {
+		return fmt.Errorf("telemetry path %q must start with a slash, have no : or *, and be none of /, /-/… and /debug/pprof…", path)
 	}
+	return nil
+}
+
+// newTelemetry returns the handler of everything but webhooks.
+func (e *Exporter) newTelemetry(metricsPath string, registry *prometheus.Registry) http.Handler {
 	scrape := promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorLog:            slog.NewLogLogger(e.logger.Handler(), slog.LevelError),
 		EnableOpenMetrics:   true,
@@ -41,7 +45,7 @@ func (e *Exporter) newTelemetry(metricsPath string, registry *prometheus.Registr
 		path    string
 		handler http.HandlerFunc
 	}{
-		{get, metricsPath, scrape.ServeHTTP},
+		{get, metricsPath, e.lastScrape.watch(scrape)},
 		{get, "/-/healthy", e.serveHealthy},
 		{get, "/-/ready", e.serveReady},
 		{[]string{http.MethodPost, http.MethodPut}, "/-/reload", e.serveReload},
@@ -52,7 +56,7 @@ func (e *Exporter) newTelemetry(metricsPath string, registry *prometheus.Registr
 			router.Handler(method, route.path, route.handler)
 		}
 	}
-	return router, nil
+	return router
 }
 
 func (e *Exporter) serveHealthy(w http.ResponseWriter, _ *http.Request) {

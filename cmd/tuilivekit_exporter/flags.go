@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"time"
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/common/version"
@@ -17,6 +18,7 @@ type flags struct {
 	web           listenFlags
 	telemetryPath string
 	storagePath   string
+	awaitScrape   time.Duration
 	logLevel      string
 	logFormat     string
 }
@@ -63,6 +65,9 @@ func parseFlags(args []string) (*flags, error) {
 
 	app.Flag("storage.path", "Directory in which counted rooms are kept over restarts. Empty: in memory only.").
 		Default("data").StringVar(&f.storagePath)
+
+	app.Flag("shutdown.await-scrape", "On shutdown keep metrics exposed, after webhooks ended, until a scrape has carried the final totals, at most that long.").
+		Default("0s").DurationVar(&f.awaitScrape)
 
 	app.Flag("log.level", "Only log messages with this level or above.").
 		Default("info").EnumVar(&f.logLevel, "debug", "info", "warn", "error")

@@ -48,6 +48,7 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 
 	e, err := exporter.New(cfg, exporter.Options{
 		Logger:        logger,
+		StoragePath:   flags.storagePath,
 		TelemetryPath: flags.telemetryPath,
 		Load:          flags.load,
 	})

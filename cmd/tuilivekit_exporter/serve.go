@@ -61,11 +61,25 @@ func serve(ctx context.Context, e *exporter.Exporter, f *flags, logger *slog.Log
 	case <-ctx.Done():
 		logger.Info("Shutting down")
 	}
-	return errors.Join(err,
-		shutdown(webhookServer, "webhook", logger),
-		e.Close(),
-		shutdown(webServer, "web", logger),
-	)
+	err = errors.Join(err, shutdown(webhookServer, "webhook", logger), e.Close())
+	if err == nil {
+		awaitScrape(e, f.awaitScrape, logger)
+	}
+	return errors.Join(err, shutdown(webServer, "web", logger))
+}
+
+// awaitScrape waits for a scrape of the final totals. That none comes is no
+// failure of ours.
+func awaitScrape(e *exporter.Exporter, atMost time.Duration, logger *slog.Logger) {
+	if atMost <= 0 {
+		return
+	}
+	logger.Info("Waiting for a scrape of the final totals", "at_most", atMost)
+	ctx, cancel := context.WithTimeout(context.Background(), atMost)
+	defer cancel()
+	if err := e.AwaitScrape(ctx); err != nil {
+		logger.Warn("No scrape came in time", "at_most", atMost)
+	}
 }
 
 func newServer(handler http.Handler, readTimeout, writeTimeout time.Duration, logger *slog.Logger) *http.Server {

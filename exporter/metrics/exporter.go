@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/ledger"
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/room"
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/webhook"
 )
@@ -25,6 +26,16 @@ type Exporter struct {
 	eventDelay prometheus.Histogram
 	lastEvent  prometheus.Gauge
 	overflow   *prometheus.CounterVec
+
+	commits          prometheus.Counter
+	records          prometheus.Counter
+	commitDuration   prometheus.Histogram
+	snapshotDuration prometheus.Histogram
+	journalFailures  prometheus.Counter
+	recoveredRecords prometheus.Counter
+	lostRecords      prometheus.Counter
+	damagedFiles     prometheus.Counter
+	tornCommits      prometheus.Counter
 
 	reloadSuccessful prometheus.Gauge
 	reloadTime       prometheus.Gauge
@@ -82,6 +93,26 @@ func NewExporter(registry prometheus.Registerer) *Exporter {
 			"EventTime of the room counted last; 0 before the first."),
 		overflow: counters("category", "overflow_total",
 			"Rooms counted under the category other because categories.limit was reached.", labelSDKAppID),
+		commits: counter("journal", "commits_total",
+			"Commits to the journal: writes with one fsync for all records that came together."),
+		records: counter("journal", "records_total",
+			"Records committed to the journal: rooms and changes of the configuration."),
+		commitDuration: histogram("journal", "commit_duration_seconds",
+			"Time to write and fsync a commit.",
+			.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5),
+		snapshotDuration: histogram("journal", "snapshot_duration_seconds",
+			"Time to write and fsync a snapshot.",
+			.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10),
+		journalFailures: counter("journal", "failures_total",
+			"Failed or overdue writes of the journal or a snapshot. Rooms are counted from memory until a write works again."),
+		recoveredRecords: counter("journal", "recovered_records_total",
+			"Records read from the journal at the start, behind the snapshot."),
+		lostRecords: counter("journal", "lost_records_total",
+			"Records that the start found missing in a damaged journal."),
+		damagedFiles: counter("journal", "damaged_files_total",
+			"Files that the start found damaged or missing."),
+		tornCommits: counter("journal", "torn_commits_total",
+			"Commits that a crash cut short, found and cut off at the start. They were not acknowledged."),
 		reloadSuccessful: gauge("config", "last_reload_successful",
 			"Whether the last attempt to load the configuration was successful."),
 		reloadTime: gauge("config", "last_reload_success_timestamp_seconds",
@@ -118,6 +149,29 @@ func (e *Exporter) Handled(took time.Duration) { e.duration.Observe(took.Seconds
 
 // CategoryOverflow implements ledger.Observer.
 func (e *Exporter) CategoryOverflow(sdkAppID string) { e.overflow.WithLabelValues(sdkAppID).Inc() }
+
+// Recovered implements ledger.Observer.
+func (e *Exporter) Recovered(r ledger.Recovery) {
+	e.recoveredRecords.Add(float64(r.Records))
+	e.lostRecords.Add(float64(r.LostRecords))
+	e.damagedFiles.Add(float64(r.DamagedFiles))
+	if r.TornBytes > 0 {
+		e.tornCommits.Inc()
+	}
+}
+
+// Committed implements ledger.Observer.
+func (e *Exporter) Committed(records int, took time.Duration) {
+	e.commits.Inc()
+	e.records.Add(float64(records))
+	e.commitDuration.Observe(took.Seconds())
+}
+
+// JournalFailed implements ledger.Observer.
+func (e *Exporter) JournalFailed() { e.journalFailures.Inc() }
+
+// Snapshotted implements ledger.Observer.
+func (e *Exporter) Snapshotted(took time.Duration) { e.snapshotDuration.Observe(took.Seconds()) }
 
 // ExpectApp exposes the app's metrics of the exporter itself at 0.
 func (e *Exporter) ExpectApp(sdkAppID string) { e.overflow.WithLabelValues(sdkAppID) }

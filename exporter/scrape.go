@@ -1,0 +1,55 @@
+package exporter
+
+import (
+	"context"
+	"net/http"
+	"sync"
+)
+
+// lastScrape waits for a scrape that began after nothing more was counted.
+type lastScrape struct {
+	mu      sync.Mutex
+	awaited bool
+	carried chan struct{} // closed after such a scrape
+}
+
+func newLastScrape() *lastScrape { return &lastScrape{carried: make(chan struct{})} }
+
+// watch returns handler, watched.
+func (s *lastScrape) watch(handler http.Handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		awaited := s.awaited
+		s.mu.Unlock()
+		handler.ServeHTTP(w, r)
+		// A scraper that hung up half-way comes again; one that filters
+		// families has not seen all.
+		if awaited && r.Method == http.MethodGet && r.Context().Err() == nil && !r.URL.Query().Has("name[]") {
+			s.carry()
+		}
+	}
+}
+
+func (s *lastScrape) carry() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.carried:
+	default:
+		close(s.carried)
+	}
+}
+
+// await returns after a scrape that began after this call was answered, or with
+// ctx's error.
+func (s *lastScrape) await(ctx context.Context) error {
+	s.mu.Lock()
+	s.awaited = true
+	s.mu.Unlock()
+	select {
+	case <-s.carried:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
