@@ -62,7 +62,7 @@ func serve(ctx context.Context, e *exporter.Exporter, f *flags, logger *slog.Log
 		logger.Info("Shutting down")
 	}
 	err = errors.Join(err, shutdown(webhookServer, "webhook", logger), e.Close())
-	if err == nil {
+	if ctx.Err() != nil { // told to stop: scrapes are still served
 		awaitScrape(e, f.awaitScrape, logger)
 	}
 	return errors.Join(err, shutdown(webServer, "web", logger))
