@@ -20,6 +20,7 @@ import (
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/config"
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/ledger"
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/metrics"
+	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/relay"
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/totals"
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/webhook"
 )
@@ -31,6 +32,9 @@ type Options struct {
 	// StoragePath is the directory in which counted rooms are kept over restarts;
 	// it is made if need be. "" keeps them in memory only.
 	StoragePath string
+	// ListenAddresses are those, as host:port, that the handlers are served on. A
+	// configuration that relays to one of them is refused.
+	ListenAddresses []string
 	// TelemetryPath is where the telemetry handler serves metrics; "" is /metrics.
 	TelemetryPath string
 	// Load loads the configuration anew for Reload; nil: it can't be reloaded.
@@ -40,15 +44,16 @@ type Options struct {
 // Exporter receives webhooks and serves metrics. Its methods may be called from
 // any goroutine.
 type Exporter struct {
+	options    Options
 	logger     *slog.Logger
-	load       func() (*config.Config, error)
 	own        *metrics.Exporter
 	ledger     *ledger.Ledger
 	rejections *webhook.RejectionLog
 	telemetry  http.Handler
 	lastScrape *lastScrape
 
-	reloading sync.Mutex // one reload after the other
+	reloading sync.Mutex   // one reload after the other
+	relay     *relay.Relay // nil: nothing is relayed; of reloading
 	webhook   atomic.Pointer[webhook.Handler]
 	rendering atomic.Pointer[metrics.Rendering]
 	closed    atomic.Bool
@@ -66,6 +71,9 @@ func New(cfg *config.Config, options Options) (*Exporter, error) {
 	if err := checkTelemetryPath(options.TelemetryPath); err != nil {
 		return nil, err
 	}
+	if err := checkRelay(cfg, options.ListenAddresses); err != nil {
+		return nil, err
+	}
 	registry := prometheus.NewRegistry()
 	own := metrics.NewExporter(registry)
 	ledger, err := ledger.Open(ledger.Options{
@@ -78,8 +86,8 @@ func New(cfg *config.Config, options Options) (*Exporter, error) {
 		return nil, err
 	}
 	e := &Exporter{
+		options:    options,
 		logger:     options.Logger,
-		load:       options.Load,
 		own:        own,
 		ledger:     ledger,
 		rejections: webhook.NewRejectionLog(options.Logger),
@@ -115,10 +123,13 @@ func (e *Exporter) Telemetry() http.Handler { return e.telemetry }
 func (e *Exporter) Reload() error {
 	e.reloading.Lock()
 	defer e.reloading.Unlock()
-	if e.load == nil {
+	if e.options.Load == nil {
 		return errors.New("reload configuration: it was not loaded from a file")
 	}
-	cfg, err := e.load()
+	cfg, err := e.options.Load()
+	if err == nil {
+		err = checkRelay(cfg, e.options.ListenAddresses)
+	}
 	if err != nil {
 		e.own.Reloaded(false)
 		e.logger.Error("Reloading the configuration failed, the running one stays in force", "err", err)
@@ -152,24 +163,46 @@ func (e *Exporter) apply(cfg *config.Config) {
 			e.logger.Warn("No token is configured: anybody can send rooms of this app, signatures are not checked", "sdk_app_id", app.SDKAppID)
 		}
 	}
-	if cfg.Relay.URL != "" {
-		e.logger.Warn("relay.url has no effect yet: requests are answered here and not relayed", "url", cfg.Relay.URL)
-	}
 	e.rendering.Store(&metrics.Rendering{
 		Classic:       cfg.Histograms.Classic,
 		Native:        cfg.Histograms.Native,
 		Exemplars:     cfg.Metrics.Exemplars,
 		NewSeriesHold: cfg.Metrics.NewSeriesHold,
 	})
+	before := e.relay
+	if e.relay = e.newRelay(cfg); e.relay != nil {
+		e.own.ExpectRelay()
+	}
 	e.webhook.Store(webhook.New(webhook.Options{
-		Path:         cfg.Webhook.Path,
-		MaxBodyBytes: cfg.Webhook.MaxBodyBytes,
-		Apps:         webhookApps(cfg),
-		Recorder:     e.ledger,
-		Observer:     e.own,
-		Rejections:   e.rejections,
-		Logger:       e.logger,
+		Path:              cfg.Webhook.Path,
+		MaxBodyBytes:      cfg.Webhook.MaxBodyBytes,
+		Apps:              webhookApps(cfg),
+		Recorder:          e.ledger,
+		Observer:          e.own,
+		Rejections:        e.rejections,
+		Logger:            e.logger,
+		Relay:             e.relay,
+		ForwardUnverified: cfg.Relay.Unverified == config.UnverifiedForward,
 	}))
+	if before != nil {
+		before.Close()
+	}
+}
+
+// newRelay returns the relay of a configuration, or nil if it has none.
+func (e *Exporter) newRelay(cfg *config.Config) *relay.Relay {
+	target := relayURL(cfg)
+	if target == nil {
+		return nil
+	}
+	return relay.New(relay.Options{
+		URL:         target,
+		TLS:         cfg.Relay.TLSConfig,
+		Timeout:     cfg.Relay.Timeout,
+		MaxInFlight: cfg.Relay.MaxInFlight,
+		Observer:    e.own,
+		Logger:      e.logger,
+	})
 }
 
 func (e *Exporter) view() (totals.View, metrics.Rendering) {

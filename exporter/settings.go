@@ -1,10 +1,13 @@
 package exporter
 
 import (
+	"errors"
+	"net/url"
 	"strconv"
 
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/config"
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/ledger"
+	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/relay"
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/room"
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/totals"
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/webhook"
@@ -36,6 +39,26 @@ func ledgerSettings(cfg *config.Config) ledger.Settings {
 		}
 	}
 	return settings
+}
+
+// relayURL returns where requests are relayed to, or nil if they are not.
+func relayURL(cfg *config.Config) *url.URL {
+	if cfg.Relay.URL == "" {
+		return nil
+	}
+	u, err := url.Parse(cfg.Relay.URL)
+	if err != nil { // package config has parsed it before
+		panic(err)
+	}
+	return u
+}
+
+// checkRelay returns an error if requests would be relayed to the exporter itself.
+func checkRelay(cfg *config.Config, listenAddresses []string) error {
+	if u := relayURL(cfg); u != nil && relay.IsOneOf(u, listenAddresses) {
+		return errors.New("relay.url leads back to the exporter itself")
+	}
+	return nil
 }
 
 func webhookApps(cfg *config.Config) []webhook.App {

@@ -47,10 +47,11 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 	logger.Info("Starting tuilivekit_exporter", "version", version.Info(), "build_context", version.BuildContext())
 
 	e, err := exporter.New(cfg, exporter.Options{
-		Logger:        logger,
-		StoragePath:   flags.storagePath,
-		TelemetryPath: flags.telemetryPath,
-		Load:          flags.load,
+		Logger:          logger,
+		StoragePath:     flags.storagePath,
+		ListenAddresses: []string{flags.webhook.address, flags.web.address},
+		TelemetryPath:   flags.telemetryPath,
+		Load:            flags.load,
 	})
 	if err != nil {
 		logger.Error("Starting failed", "err", err)

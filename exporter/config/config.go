@@ -2,7 +2,10 @@
 // everything else to use what it returns without a check of its own.
 package config
 
-import "time"
+import (
+	"crypto/tls"
+	"time"
+)
 
 // Values of Relay.Unverified.
 const (
@@ -87,13 +90,28 @@ type Dedupe struct {
 
 // Relay says where requests are forwarded to.
 type Relay struct {
-	// URL is empty (nothing is relayed), an http or https URL with a host, or unix: and the absolute path of a
-	// socket ("unix:/run/app.sock", "unix:///run/app.sock"). It has no user info, query or fragment.
+	// URL is empty (nothing is relayed), an http or https URL with a host and no path, for requests keep theirs, or
+	// unix: and the absolute path of a socket ("unix:/run/app.sock", "unix:///run/app.sock"). It has no user info,
+	// query or fragment.
 	URL string `yaml:"url"`
 	// Timeout is above 0 and below the 2 s that the sender waits.
 	Timeout time.Duration `yaml:"timeout"`
 	// Unverified is UnverifiedReject or UnverifiedForward.
 	Unverified string `yaml:"unverified"`
+	// MaxInFlight is how many requests may be on their way to the app at a time, above 0.
+	MaxInFlight int `yaml:"max_in_flight"`
+	// TLS is how an https URL is connected to.
+	TLS RelayTLS `yaml:"tls_config"`
+	// TLSConfig is made of TLS; nil without any. Its client certificate is read again for each connection.
+	TLSConfig *tls.Config `yaml:"-"`
+}
+
+// RelayTLS has the keys of Prometheus' tls_config. Paths are as written: relative to the file's folder.
+type RelayTLS struct {
+	CAFile     string `yaml:"ca_file"`     // instead of the system's CAs
+	CertFile   string `yaml:"cert_file"`   // the client's certificate, with KeyFile
+	KeyFile    string `yaml:"key_file"`    // its private key
+	ServerName string `yaml:"server_name"` // instead of the URL's host
 }
 
 // defaults returns the configuration of a file that has no keys.
@@ -104,6 +122,6 @@ func defaults() *Config {
 		Histograms: Histograms{Classic: true, Native: true},
 		Metrics:    Metrics{Exemplars: true},
 		Dedupe:     Dedupe{Window: 24 * time.Hour},
-		Relay:      Relay{Timeout: 1900 * time.Millisecond, Unverified: UnverifiedReject},
+		Relay:      Relay{Timeout: 1900 * time.Millisecond, Unverified: UnverifiedReject, MaxInFlight: 1024},
 	}
 }

@@ -29,8 +29,8 @@ func TestDeployedExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	commented := regexp.MustCompile(`(?m)^#((?:  )?[a-z_]+:)`)
-	if n := len(commented.FindAll(data, -1)); n != 17 {
-		t.Errorf("found %d commented keys, want 17", n)
+	if n := len(commented.FindAll(data, -1)); n != 19 {
+		t.Errorf("found %d commented keys, want 19", n)
 	}
 	got, err = load(path, commented.ReplaceAll(data, []byte("$1")))
 	if err != nil {

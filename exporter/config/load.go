@@ -68,6 +68,7 @@ func load(path string, data []byte) (*Config, error) {
 		decoder{p}.value(root, "", reflect.ValueOf(cfg).Elem())
 	}
 	readTokens(cfg, filepath.Dir(path), p)
+	readRelayTLS(&cfg.Relay, filepath.Dir(path), p)
 	validate(cfg, p)
 	if len(p.list) > 0 {
 		return nil, p.err()

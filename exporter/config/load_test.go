@@ -22,7 +22,7 @@ func minimal() *Config {
 		Histograms: Histograms{Classic: true, Native: true},
 		Metrics:    Metrics{NewSeriesHold: 0, Exemplars: true},
 		Dedupe:     Dedupe{Window: 24 * time.Hour},
-		Relay:      Relay{URL: "", Timeout: 1900 * time.Millisecond, Unverified: "reject"},
+		Relay:      Relay{URL: "", Timeout: 1900 * time.Millisecond, Unverified: "reject", MaxInFlight: 1024},
 	}
 }
 
@@ -51,7 +51,7 @@ func TestLoad(t *testing.T) {
 		},
 		Metrics: Metrics{NewSeriesHold: 90 * time.Second},
 		Dedupe:  Dedupe{Window: 7 * 24 * time.Hour},
-		Relay:   Relay{URL: "http://127.0.0.1:8000/app", Timeout: 500 * time.Millisecond, Unverified: "forward"},
+		Relay:   Relay{URL: "http://127.0.0.1:8000", Timeout: 500 * time.Millisecond, Unverified: "forward", MaxInFlight: 64},
 	}
 	for file, want := range map[string]*Config{
 		"all.yml":     all,
@@ -78,12 +78,12 @@ func TestLoadAccepts(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		"webhook: {path: /hook}",
-		"webhook: {path: '/a-b_c.d~e/@:,;=+*()'}",
+		"webhook: {path: '/a-b_c.d~e/@,;=+()'}",
 		"webhook: {max_body_bytes: 1073741824}",
 		"categories: {names: {1: None, 2: '1.5', 3: v2, 4: '-'}}",
 		"metrics: {new_series_hold: 0}",
 		"relay: {url: https://app.example.com}",
-		"relay: {url: HTTP://app.example.com/hook}",
+		"relay: {url: HTTP://app.example.com/}",
 		"relay: {url: 'http://[::1]:8000'}",
 		"relay: {url: unix:/run/app.sock}",
 		"relay: {url: unix:///run/app.sock}",

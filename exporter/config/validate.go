@@ -64,6 +64,8 @@ func validateWebhook(w Webhook, p *problems) {
 	switch {
 	case !strings.HasPrefix(w.Path, "/"):
 		p.add(key, "must start with /")
+	case strings.ContainsAny(w.Path, ":*"):
+		p.add(key, "must not hold : or *")
 	case strings.ContainsAny(w.Path, " !$&?"):
 		p.add(key, "must not hold a space or any of ! $ & ?, which the sender does not accept")
 	case (&url.URL{Path: w.Path, RawPath: w.Path}).EscapedPath() != w.Path:
@@ -147,6 +149,9 @@ func validateRelay(r Relay, p *problems) {
 	if r.Unverified != UnverifiedReject && r.Unverified != UnverifiedForward {
 		p.add("relay.unverified", "must be %s or %s, not %s", UnverifiedReject, UnverifiedForward, quote(r.Unverified))
 	}
+	if r.MaxInFlight < 1 {
+		p.add("relay.max_in_flight", "must be above 0")
+	}
 }
 
 // wrongRelayURL says what is wrong with a URL, never what it is: it may hold a password.
@@ -171,6 +176,8 @@ func wrongRelayURL(raw string) string {
 		return "must begin with http://, https:// or unix:/"
 	case u.Hostname() == "":
 		return "must have a host"
+	case u.Path != "" && u.Path != "/":
+		return "must have no path: requests keep theirs"
 	case u.Port() != "":
 		if port, err := strconv.ParseUint(u.Port(), 10, 16); err != nil || port == 0 {
 			return "must have a port from 1 to 65535"

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/ledger"
+	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/relay"
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/room"
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/webhook"
 )
@@ -37,6 +38,10 @@ type Exporter struct {
 	damagedFiles     prometheus.Counter
 	tornCommits      prometheus.Counter
 
+	relayRequests *prometheus.CounterVec
+	relayFailures *prometheus.CounterVec
+	relayDuration *prometheus.HistogramVec
+
 	reloadSuccessful prometheus.Gauge
 	reloadTime       prometheus.Gauge
 }
@@ -59,12 +64,7 @@ func NewExporter(registry prometheus.Registerer) *Exporter {
 		return factory.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help})
 	}
 	histogram := func(subsystem, name, help string, buckets ...float64) prometheus.Histogram {
-		return factory.NewHistogram(prometheus.HistogramOpts{
-			Namespace: namespace, Subsystem: subsystem, Name: name, Help: help, Buckets: buckets,
-			NativeHistogramBucketFactor:     1.1,
-			NativeHistogramMaxBucketNumber:  160,
-			NativeHistogramMinResetDuration: time.Hour,
-		})
+		return factory.NewHistogram(histogramOpts(subsystem, name, help, buckets...))
 	}
 	reasons := make([]string, 0, len(webhook.Reasons()))
 	for _, reason := range webhook.Reasons() {
@@ -113,10 +113,26 @@ func NewExporter(registry prometheus.Registerer) *Exporter {
 			"Files that the start found damaged or missing."),
 		tornCommits: counter("journal", "torn_commits_total",
 			"Commits that a crash cut short, found and cut off at the start. They were not acknowledged."),
+		relayRequests: factory.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Subsystem: "relay", Name: "requests_total",
+			Help: "Requests meant for the app, by the class of its answer's status code; none: it gave no answer."}, []string{"command", "code"}),
+		relayFailures: factory.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Subsystem: "relay", Name: "failures_total",
+			Help: "Requests that got no answer from the app, or not a whole one."}, []string{"command", "reason"}),
+		relayDuration: factory.NewHistogramVec(histogramOpts("relay", "duration_seconds",
+			"Time from the end of a relayed request's header to the end of the app's answer.",
+			.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 1.5, 2), []string{"command"}),
 		reloadSuccessful: gauge("config", "last_reload_successful",
 			"Whether the last attempt to load the configuration was successful."),
 		reloadTime: gauge("config", "last_reload_success_timestamp_seconds",
 			"Time of the last successful load of the configuration."),
+	}
+}
+
+func histogramOpts(subsystem, name, help string, buckets ...float64) prometheus.HistogramOpts {
+	return prometheus.HistogramOpts{
+		Namespace: namespace, Subsystem: subsystem, Name: name, Help: help, Buckets: buckets,
+		NativeHistogramBucketFactor:     1.1,
+		NativeHistogramMaxBucketNumber:  160,
+		NativeHistogramMinResetDuration: time.Hour,
 	}
 }
 
@@ -172,6 +188,38 @@ func (e *Exporter) JournalFailed() { e.journalFailures.Inc() }
 
 // Snapshotted implements ledger.Observer.
 func (e *Exporter) Snapshotted(took time.Duration) { e.snapshotDuration.Observe(took.Seconds()) }
+
+// Relayed implements relay.Observer.
+func (e *Exporter) Relayed(command string, status int, took time.Duration) {
+	e.relayRequests.WithLabelValues(command, codeClass(status)).Inc()
+	e.relayDuration.WithLabelValues(command).Observe(took.Seconds())
+}
+
+// RelayFailed implements relay.Observer.
+func (e *Exporter) RelayFailed(command string, reason relay.Reason) {
+	e.relayFailures.WithLabelValues(command, string(reason)).Inc()
+}
+
+// ExpectRelay exposes the relay's metrics at 0.
+func (e *Exporter) ExpectRelay() {
+	for _, command := range append(webhook.Commands(), webhook.CommandOther) {
+		for _, status := range []int{0, 100, 200, 300, 400, 500} {
+			e.relayRequests.WithLabelValues(command, codeClass(status))
+		}
+		for _, reason := range relay.Reasons() {
+			e.relayFailures.WithLabelValues(command, string(reason))
+		}
+		e.relayDuration.WithLabelValues(command)
+	}
+}
+
+// codeClass returns the value of the label code.
+func codeClass(status int) string {
+	if status < 100 || status > 599 {
+		return "none"
+	}
+	return [...]string{"1xx", "2xx", "3xx", "4xx", "5xx"}[status/100-1]
+}
 
 // ExpectApp exposes the app's metrics of the exporter itself at 0.
 func (e *Exporter) ExpectApp(sdkAppID string) { e.overflow.WithLabelValues(sdkAppID) }

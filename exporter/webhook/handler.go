@@ -14,6 +14,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/julienschmidt/httprouter"
+
+	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/relay"
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/room"
 )
 
@@ -37,13 +40,19 @@ type Observer interface {
 
 // Options are what a Handler works with.
 type Options struct {
-	Path         string // the one path that is accepted
-	MaxBodyBytes int64
+	Path         string // the one path that is accepted when nothing is relayed; no : or *
+	MaxBodyBytes int64  // of a destroyed room
 	Apps         []App
 	Recorder     Recorder
 	Observer     Observer
 	Rejections   *RejectionLog
 	Logger       *slog.Logger
+
+	// Relay forwards every request to the app, which answers in our place; nil:
+	// we answer.
+	Relay *relay.Relay
+	// ForwardUnverified forwards requests too that are not authentic, uncounted.
+	ForwardUnverified bool
 }
 
 // Handler answers webhooks. It is immutable: a new configuration is a new one.
@@ -51,6 +60,7 @@ type Handler struct {
 	options Options
 	apps    authenticator
 	known   map[string]bool
+	router  *httprouter.Router
 	scratch sync.Pool
 }
 
@@ -66,11 +76,18 @@ func New(options Options) *Handler {
 		options: options,
 		apps:    newAuthenticator(options.Apps),
 		known:   make(map[string]bool),
+		router:  httprouter.New(),
 		scratch: sync.Pool{New: func() any { return &scratch{decoder: NewDecoder()} }},
 	}
 	for _, command := range Commands() {
 		h.known[command] = true
 	}
+	h.router.RedirectTrailingSlash = false
+	h.router.RedirectFixedPath = false
+	h.router.HandleOPTIONS = false
+	h.router.Handler(http.MethodPost, options.Path, http.HandlerFunc(h.post))
+	h.router.MethodNotAllowed = http.HandlerFunc(h.methodNotAllowed)
+	h.router.NotFound = http.HandlerFunc(h.notFound)
 	return h
 }
 
@@ -83,15 +100,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			h.recovered(w, r, cause)
 		}
 	}()
-	// No router: a colon or an asterisk in the path must mean itself.
-	switch {
-	case r.URL.Path != h.options.Path:
-		h.notFound(w, r)
-	case r.Method != http.MethodPost:
-		h.methodNotAllowed(w, r)
-	default:
-		h.post(w, r)
+	if h.options.Relay != nil {
+		h.relay(w, r)
+		return
 	}
+	h.router.ServeHTTP(w, r)
 }
 
 func (h *Handler) post(w http.ResponseWriter, r *http.Request) {
@@ -121,12 +134,20 @@ func (h *Handler) destroyed(w http.ResponseWriter, r *http.Request, sdkAppID str
 		h.reject(w, r, status, reason, err)
 		return
 	}
-	decoded, err := s.decoder.Decode(s.body.Bytes())
+	if reason, err := h.count(s.decoder, s.body.Bytes(), sdkAppID, received); err != nil {
+		h.reject(w, r, http.StatusBadRequest, reason, err)
+		return
+	}
+	acknowledge(w)
+}
+
+// count counts the room in body. An error is what is wrong with it.
+func (h *Handler) count(decoder *Decoder, body []byte, sdkAppID string, received time.Time) (Reason, error) {
+	decoded, err := decoder.Decode(body)
 	if err != nil {
 		var invalid *InvalidBodyError
 		errors.As(err, &invalid)
-		h.reject(w, r, http.StatusBadRequest, invalid.Reason, err)
-		return
+		return invalid.Reason, err
 	}
 	for _, field := range decoded.InvalidFields {
 		h.options.Observer.InvalidField(field)
@@ -138,7 +159,7 @@ func (h *Handler) destroyed(w http.ResponseWriter, r *http.Request, sdkAppID str
 	} else {
 		h.options.Observer.Counted(destroyed, received)
 	}
-	acknowledge(w)
+	return "", nil
 }
 
 // read reads the body into buffer. A body that is too large by its own word is
@@ -201,9 +222,17 @@ func (h *Handler) reject(w http.ResponseWriter, r *http.Request, status int, rea
 		info = shorten(err.Error()) // it may quote a key of the body
 	}
 	fail(w, status, info)
+	h.rejected(r, status, reason, err)
+}
+
+// rejected tells of a rejection: status is what it was, or would have been,
+// answered with.
+func (h *Handler) rejected(r *http.Request, status int, reason Reason, err error) {
 	h.options.Observer.Rejected(reason)
 	h.options.Rejections.log(r, status, reason, err)
 }
+
+var errInternal = errors.New("internal error")
 
 // recovered answers for a handler that panicked.
 func (h *Handler) recovered(w http.ResponseWriter, r *http.Request, cause any) {
@@ -211,5 +240,5 @@ func (h *Handler) recovered(w http.ResponseWriter, r *http.Request, cause any) {
 		panic(cause)
 	}
 	h.options.Logger.Error("Handling a webhook panicked", "panic", cause, "stack", string(debug.Stack()))
-	h.reject(w, r, http.StatusInternalServerError, ReasonInternal, errors.New("internal error"))
+	h.reject(w, r, http.StatusInternalServerError, ReasonInternal, errInternal)
 }
