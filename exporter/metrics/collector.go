@@ -26,13 +26,21 @@ type Rendering struct {
 // takes one view, so all families of a scrape are of the same moment.
 type Collector struct {
 	families families
+	names    labelNames
 	source   func() (totals.View, Rendering)
 }
+
+// labelNames are what all label pairs point to.
+type labelNames struct{ sdkAppID, destroyType, category string }
 
 // NewCollector returns a Collector that asks source at each collection, from
 // any goroutine.
 func NewCollector(source func() (totals.View, Rendering)) *Collector {
-	return &Collector{families: newFamilies(), source: source}
+	return &Collector{
+		families: newFamilies(),
+		names:    labelNames{labelSDKAppID, labelDestroyType, labelCategory},
+		source:   source,
+	}
 }
 
 // Describe implements prometheus.Collector.
@@ -77,28 +85,38 @@ func emptySeries(s *totals.Series, bounds totals.Bounds) *totals.Series {
 
 func (c *Collector) collectSeries(metrics chan<- prometheus.Metric, s *totals.Series, bounds *totals.Bounds, rendering Rendering) {
 	labels := []*dto.LabelPair{
-		{Name: proto.String(labelCategory), Value: proto.String(s.Category)},
-		{Name: proto.String(labelDestroyType), Value: proto.String(s.DestroyType.String())},
-		{Name: proto.String(labelSDKAppID), Value: proto.String(s.SDKAppID)},
+		{Name: &c.names.category, Value: &s.Category},
+		{Name: &c.names.destroyType, Value: proto.String(s.DestroyType.String())},
+		{Name: &c.names.sdkAppID, Value: &s.SDKAppID},
 	}
 	created := timestamppb.New(time.UnixMilli(s.Created))
-	metrics <- &counter{c.families.rooms, labels, s.Rooms, created}
-	metrics <- &counter{c.families.withoutStatistics, labels, s.WithoutStatistics, created}
+	counters := make([]counter, 2+room.NumStatistics)
+	counters[0].set(c.families.rooms, labels, s.Rooms, created)
+	counters[1].set(c.families.withoutStatistics, labels, s.WithoutStatistics, created)
+	histograms := make([]histogram, room.NumStatistics)
 	for _, statistic := range room.AllStatistics() {
-		h := &s.Histograms[statistic]
-		metrics <- &counter{c.families.sums[statistic], labels, h.Sum, created}
-		metrics <- &histogram{c.families.histograms[statistic], labels, h, bounds[statistic], created, rendering}
+		data := &s.Histograms[statistic]
+		counters[2+statistic].set(c.families.sums[statistic], labels, data.Sum, created)
+		histograms[statistic].set(c.families.histograms[statistic], labels, data, bounds[statistic], created, rendering)
+		metrics <- &histograms[statistic]
+	}
+	for i := range counters {
+		metrics <- &counters[i]
 	}
 }
 
 func (c *Collector) collectMembership(metrics chan<- prometheus.Metric, m *totals.Membership) {
 	labels := []*dto.LabelPair{
-		{Name: proto.String(labelCategory), Value: proto.String(m.Category)},
-		{Name: proto.String(labelSDKAppID), Value: proto.String(m.SDKAppID)},
+		{Name: &c.names.category, Value: &m.Category},
+		{Name: &c.names.sdkAppID, Value: &m.SDKAppID},
 	}
 	created := timestamppb.New(time.UnixMilli(m.Created))
-	metrics <- &counter{c.families.categoryRooms, labels, m.Rooms, created}
+	counters := make([]counter, 1+room.NumStatistics)
+	counters[0].set(c.families.categoryRooms, labels, m.Rooms, created)
 	for _, statistic := range room.AllStatistics() {
-		metrics <- &counter{c.families.categorySums[statistic], labels, m.Sums[statistic], created}
+		counters[1+statistic].set(c.families.categorySums[statistic], labels, m.Sums[statistic], created)
+	}
+	for i := range counters {
+		metrics <- &counters[i]
 	}
 }

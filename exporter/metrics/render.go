@@ -13,12 +13,21 @@ import (
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/totals"
 )
 
+// The types here are what a scrape consists of, by the ten thousands. They hold
+// the messages they are rendered to, so that a metric is one allocation and not
+// one for each of its fields.
+
 // counter is a prometheus.Metric of one sum.
 type counter struct {
-	desc    *prometheus.Desc
-	labels  []*dto.LabelPair // sorted by name, shared
-	value   uint64
-	created *timestamppb.Timestamp
+	desc   *prometheus.Desc
+	labels []*dto.LabelPair // sorted by name, shared
+	value  float64
+	out    dto.Counter
+}
+
+func (c *counter) set(desc *prometheus.Desc, labels []*dto.LabelPair, value uint64, created *timestamppb.Timestamp) {
+	c.desc, c.labels, c.value = desc, labels, float64(value)
+	c.out.Value, c.out.CreatedTimestamp = &c.value, created
 }
 
 // Desc implements prometheus.Metric.
@@ -26,8 +35,7 @@ func (c *counter) Desc() *prometheus.Desc { return c.desc }
 
 // Write implements prometheus.Metric.
 func (c *counter) Write(out *dto.Metric) error {
-	out.Label = c.labels
-	out.Counter = &dto.Counter{Value: proto.Float64(float64(c.value)), CreatedTimestamp: c.created}
+	out.Label, out.Counter = c.labels, &c.out
 	return nil
 }
 
@@ -37,63 +45,67 @@ type histogram struct {
 	labels    []*dto.LabelPair // sorted by name, shared
 	data      *totals.Histogram
 	bounds    []float64
-	created   *timestamppb.Timestamp
 	rendering Rendering
+	sum       float64
+	out       dto.Histogram
+}
+
+func (h *histogram) set(desc *prometheus.Desc, labels []*dto.LabelPair, data *totals.Histogram, bounds []float64, created *timestamppb.Timestamp, rendering Rendering) {
+	h.desc, h.labels, h.data, h.bounds, h.rendering = desc, labels, data, bounds, rendering
+	h.sum = float64(data.Sum)
+	h.out.SampleCount, h.out.SampleSum, h.out.CreatedTimestamp = &data.Count, &h.sum, created
 }
 
 // Desc implements prometheus.Metric.
 func (h *histogram) Desc() *prometheus.Desc { return h.desc }
 
-// Write implements prometheus.Metric.
+// Write implements prometheus.Metric. It may be called once.
 func (h *histogram) Write(out *dto.Metric) error {
-	out.Label = h.labels
-	out.Histogram = &dto.Histogram{
-		SampleCount:      proto.Uint64(h.data.Count),
-		SampleSum:        proto.Float64(float64(h.data.Sum)),
-		CreatedTimestamp: h.created,
-	}
 	if h.rendering.Classic {
-		h.writeClassic(out.Histogram)
+		h.writeClassic()
 	}
 	if h.rendering.Native {
-		h.writeNative(out.Histogram)
+		h.writeNative()
 	}
+	out.Label, out.Histogram = h.labels, &h.out
 	return nil
 }
 
-func (h *histogram) writeClassic(out *dto.Histogram) {
-	out.Bucket = make([]*dto.Bucket, len(h.bounds), len(h.bounds)+1)
+func (h *histogram) writeClassic() {
+	n := len(h.bounds) + 1 // with +Inf
+	buckets := make([]dto.Bucket, n)
+	counts := make([]uint64, n)
+	h.out.Bucket = make([]*dto.Bucket, 0, n)
 	var cumulative uint64
-	for i, bound := range h.bounds {
-		cumulative += h.data.Classic[i]
-		out.Bucket[i] = &dto.Bucket{
-			UpperBound:      proto.Float64(bound),
-			CumulativeCount: proto.Uint64(cumulative),
-			Exemplar:        h.exemplar(i),
+	for i, observations := range h.data.Classic {
+		cumulative += observations
+		counts[i] = cumulative
+		bucket := &buckets[i]
+		bucket.CumulativeCount, bucket.Exemplar = &counts[i], h.exemplar(i)
+		switch {
+		case i < len(h.bounds):
+			bucket.UpperBound = &h.bounds[i]
+		case bucket.Exemplar != nil:
+			bucket.UpperBound = proto.Float64(math.Inf(1))
+		default:
+			return // the formats add +Inf by themselves
 		}
-	}
-	// The formats add +Inf by themselves; it need only be there for an exemplar.
-	if e := h.exemplar(len(h.bounds)); e != nil {
-		out.Bucket = append(out.Bucket, &dto.Bucket{
-			UpperBound:      proto.Float64(math.Inf(1)),
-			CumulativeCount: proto.Uint64(h.data.Count),
-			Exemplar:        e,
-		})
+		h.out.Bucket = append(h.out.Bucket, bucket)
 	}
 }
 
-func (h *histogram) writeNative(out *dto.Histogram) {
+func (h *histogram) writeNative() {
 	native := &h.data.Native
-	out.Schema = proto.Int32(native.Schema)
-	out.ZeroThreshold = proto.Float64(totals.NativeZeroThreshold)
-	out.ZeroCount = proto.Uint64(native.Zero)
-	out.PositiveSpan, out.PositiveDelta = spans(native.Buckets)
+	h.out.Schema = &native.Schema
+	h.out.ZeroThreshold = proto.Float64(totals.NativeZeroThreshold)
+	h.out.ZeroCount = &native.Zero
+	h.out.PositiveSpan, h.out.PositiveDelta = spans(native.Buckets)
 	if h.rendering.Classic {
 		return // whoever reads the native buckets takes the classic ones' exemplars
 	}
 	for i := range h.data.Exemplars {
 		if e := h.exemplar(i); e != nil {
-			out.Exemplars = append(out.Exemplars, e)
+			h.out.Exemplars = append(h.out.Exemplars, e)
 		}
 	}
 }
@@ -106,21 +118,43 @@ func spans(buckets []totals.NativeBucket) ([]*dto.BucketSpan, []int64) {
 	if len(buckets) == 0 {
 		return []*dto.BucketSpan{{Offset: proto.Int32(0), Length: proto.Uint32(0)}}, nil
 	}
+	runs := 1
+	for i := range buckets[1:] {
+		if buckets[i+1].Index != buckets[i].Index+1 {
+			runs++
+		}
+	}
 	var (
-		spans  []*dto.BucketSpan
-		deltas = make([]int64, len(buckets))
-		next   int32 // index behind the last bucket
-		last   uint64
+		memory  = make([]dto.BucketSpan, 0, runs)
+		offsets = make([]int32, 0, runs)
+		lengths = make([]uint32, 0, runs)
+		spans   = make([]*dto.BucketSpan, 0, runs)
+		deltas  = make([]int64, len(buckets))
+		next    int32 // index behind the last bucket
+		last    uint64
 	)
 	for i, b := range buckets {
 		if i == 0 || b.Index != next {
-			spans = append(spans, &dto.BucketSpan{Offset: proto.Int32(b.Index - next), Length: proto.Uint32(0)})
+			n := len(spans)
+			memory, offsets, lengths = memory[:n+1], append(offsets, b.Index-next), append(lengths, 0)
+			memory[n].Offset, memory[n].Length = &offsets[n], &lengths[n]
+			spans = append(spans, &memory[n])
 		}
-		*spans[len(spans)-1].Length++
+		lengths[len(lengths)-1]++
 		deltas[i] = int64(b.Count - last)
 		next, last = b.Index+1, b.Count
 	}
 	return spans, deltas
+}
+
+// exemplar is the message of one exemplar.
+type exemplar struct {
+	out    dto.Exemplar
+	labels [1]*dto.LabelPair
+	label  dto.LabelPair
+	name   string
+	value  float64
+	time   timestamppb.Timestamp
 }
 
 // exemplarLabel names the room of an exemplar.
@@ -134,9 +168,11 @@ func (h *histogram) exemplar(i int) *dto.Exemplar {
 		len(exemplarLabel)+utf8.RuneCountInString(e.RoomID) > prometheus.ExemplarMaxRunes {
 		return nil
 	}
-	return &dto.Exemplar{
-		Label:     []*dto.LabelPair{{Name: proto.String(exemplarLabel), Value: proto.String(e.RoomID)}},
-		Value:     proto.Float64(float64(e.Value)),
-		Timestamp: timestamppb.New(time.UnixMilli(e.Time)),
-	}
+	m := &exemplar{value: float64(e.Value)}
+	m.name = exemplarLabel
+	m.label.Name, m.label.Value = &m.name, &e.RoomID
+	m.labels[0] = &m.label
+	m.time.Seconds, m.time.Nanos = e.Time/1000, int32(e.Time%1000)*int32(time.Millisecond)
+	m.out.Label, m.out.Value, m.out.Timestamp = m.labels[:], &m.value, &m.time
+	return &m.out
 }
