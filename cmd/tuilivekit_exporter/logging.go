@@ -23,7 +23,7 @@ func newLogger(file *os.File, level, format string) *slog.Logger {
 	case logFormatLogfmt:
 		return slog.New(slog.NewTextHandler(file, options))
 	default:
-		return slog.New(tint.NewHandler(file, &tint.Options{
+		return slog.New(tint.NewTextHandler(file, &tint.Options{
 			Level:      minimum,
 			TimeFormat: time.DateTime,
 			NoColor:    !term.IsTerminal(int(file.Fd())),

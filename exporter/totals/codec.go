@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/room"
 )
@@ -35,8 +34,10 @@ func decode(r io.Reader) (*Totals, error) {
 		return nil, err
 	}
 	for _, bounds := range v.Bounds {
-		if !slices.IsSorted(bounds) {
-			return nil, errors.New("bucket bounds are not sorted")
+		for i := 1; i < len(bounds); i++ {
+			if !(bounds[i-1] < bounds[i]) { // nor if one is not a number
+				return nil, errors.New("bucket bounds are not ascending")
+			}
 		}
 	}
 	t := New(v.Bounds)
@@ -45,8 +46,13 @@ func decode(r io.Reader) (*Totals, error) {
 			return nil, fmt.Errorf("series %+v is there twice or has no valid destroy type", s.Key)
 		}
 		for _, statistic := range room.AllStatistics() {
-			if err := s.Histograms[statistic].check(v.Bounds[statistic]); err != nil {
+			h := &s.Histograms[statistic]
+			if err := h.check(v.Bounds[statistic]); err != nil {
 				return nil, fmt.Errorf("%s of series %+v: %w", statistic, s.Key, err)
+			}
+			if s.WithoutStatistics > s.Rooms || h.Count > s.Rooms {
+				return nil, fmt.Errorf("%s of series %+v: %d observations of %d rooms, %d of them without statistics",
+					statistic, s.Key, h.Count, s.Rooms, s.WithoutStatistics)
 			}
 		}
 		t.insertSeries(s)
@@ -76,9 +82,13 @@ func (h *Histogram) check(bounds []float64) error {
 	if classic != h.Count || native != h.Count {
 		return fmt.Errorf("%d observations, but %d in classic and %d in native buckets", h.Count, classic, native)
 	}
-	ascending := slices.IsSortedFunc(h.Native.Buckets, func(a, b NativeBucket) int { return int(a.Index - b.Index) })
-	if !ascending || len(h.Native.Buckets) > NativeMaxBuckets || h.Native.Schema > NativeMaxSchema || h.Native.Schema < 0 {
-		return errors.New("native buckets out of order")
+	for i, b := range h.Native.Buckets {
+		if b.Count == 0 || i > 0 && b.Index <= h.Native.Buckets[i-1].Index {
+			return errors.New("native buckets are empty or not ascending")
+		}
+	}
+	if len(h.Native.Buckets) > NativeMaxBuckets || h.Native.Schema > NativeMaxSchema || h.Native.Schema < 0 {
+		return fmt.Errorf("%d native buckets of schema %d", len(h.Native.Buckets), h.Native.Schema)
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package webhook_test
 
 import (
+	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -89,6 +91,15 @@ func TestBrokenBodies(t *testing.T) {
 			expect(t, "answer to the next", answer, okAnswer)
 			expect(t, "counted of the next", w.take().Counted, 1)
 		})
+	}
+}
+
+func TestInvalidBodyError(t *testing.T) {
+	t.Parallel()
+	_, err := webhook.NewDecoder().Decode([]byte(`{"RoomId":`))
+	var invalid *webhook.InvalidBodyError
+	if !errors.As(err, &invalid) || invalid.Reason != webhook.ReasonJSON || !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("got %v", err)
 	}
 }
 
