@@ -21,13 +21,26 @@ func (s *lastScrape) watch(handler http.Handler) http.HandlerFunc {
 		s.mu.Lock()
 		awaited := s.awaited
 		s.mu.Unlock()
-		handler.ServeHTTP(w, r)
-		// A scraper that hung up half-way comes again; one that filters
-		// families has not seen all.
-		if awaited && r.Method == http.MethodGet && r.Context().Err() == nil && !r.URL.Query().Has("name[]") {
+		answer := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		handler.ServeHTTP(answer, r)
+		// A scraper that was refused or hung up half-way comes again; one that
+		// filters families has not seen all.
+		if awaited && answer.status == http.StatusOK && r.Method == http.MethodGet &&
+			r.Context().Err() == nil && !r.URL.Query().Has("name[]") {
 			s.carry()
 		}
 	}
+}
+
+// statusWriter keeps the status of an answer.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
 }
 
 func (s *lastScrape) carry() {

@@ -18,6 +18,13 @@ func TestViewsAreImmutable(t *testing.T) {
 		totals := New(genBounds().Draw(t, "bounds"))
 		var views, copies []View
 		for i := range rooms {
+			// Few series of small values: the same buckets are written to again and again.
+			rooms[i].room.SDKAppID, rooms[i].room.DestroyType = "1400000001", room.DestroyedByUser
+			for _, statistic := range room.AllStatistics() {
+				if value, known := rooms[i].room.Statistics.Get(statistic); known {
+					rooms[i].room.Statistics.Set(statistic, value%20)
+				}
+			}
 			switch rapid.IntRange(0, 4).Draw(t, "before") {
 			case 0:
 				totals.SetBounds(genBounds().Draw(t, "bounds"))

@@ -26,7 +26,9 @@ func FuzzDecode(f *testing.F) {
 		f.Add(append([]byte("\ufeff"), sample...))
 	}
 	for _, broken := range brokenBodies() {
-		f.Add([]byte(broken.body))
+		if len(broken.body) < 4096 { // what grows out of long ones takes minutes to minimize
+			f.Add([]byte(broken.body))
+		}
 	}
 	for _, body := range []string{
 		`{"RoomId":5,"EventTime":1,"Statistic":{"TotalViewers":9223372036854775807,"TotalGiftsSent":9223372036854775808}}`,

@@ -71,3 +71,26 @@ func TestSampleOfAnotherCommand(t *testing.T) {
 	expect(t, "answer", answer, noRoomIDAnswer)
 	expectRejection(t, w, webhook.CommandDestroyRoom, webhook.ReasonRoomID)
 }
+
+// Nothing of one body shows in what is decoded from the next.
+func TestDecoderIsReusable(t *testing.T) {
+	t.Parallel()
+	bodies := []string{
+		smallRoom, `{"RoomId":"r1"}`, `{"EventTime":5}`, `{}`, ``, `{"RoomId":"r1","EventTime":5,"RoomInfo":{"Category":[1,"x"]}`,
+		`{"RoomId":"r1","EventTime":5,"EventType":5,"Statistic":{"TotalViewers":-1}}`,
+	}
+	for _, sample := range sampleFiles(t) {
+		bodies = append(bodies, string(sample))
+	}
+	for _, first := range bodies {
+		for _, second := range bodies {
+			decoder := webhook.NewDecoder()
+			// What comes of the first is checked when it is the second.
+			_, _ = decoder.Decode([]byte(first))
+			got, err := decoder.Decode([]byte(second))
+			want, wantErr := webhook.NewDecoder().Decode([]byte(second))
+			expect(t, second+" after "+first, got, want)
+			expect(t, "error of "+second+" after "+first, err, wantErr)
+		}
+	}
+}
