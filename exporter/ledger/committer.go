@@ -34,8 +34,8 @@ func (l *Ledger) startCommitter(recovery Recovery) {
 	l.committer.stopped = make(chan struct{})
 	l.committer.journaled = recovery.JournalBytes
 	l.committer.failures.Interval = failuresLogInterval
-	// Damaged segments are set aside by the next snapshot: it comes first.
-	l.broken = len(l.store.damaged) > 0
+	// A snapshot sets damaged files aside and closes gaps: it comes first.
+	l.broken = recovery.DamagedFiles > 0 || recovery.LostRecords > 0
 	l.behind = l.broken
 	go l.commitAll()
 	l.wakeCommitter()
@@ -103,8 +103,10 @@ func (l *Ledger) commit() bool {
 	} else if err == nil {
 		l.options.Logger.Info("The disk answers again, all that was counted meanwhile follows", "took", time.Since(start))
 	}
-	l.broken, l.behind = err != nil, err != nil
+	l.broken = l.broken || err != nil
+	l.behind = l.broken
 	if l.broken {
+		l.unsaved = nil
 		l.finishForming()
 	} else {
 		l.snapshotWhenDue(bytes)
@@ -183,12 +185,18 @@ func (l *Ledger) mend() bool {
 	defer l.committer.saving.Unlock()
 	l.mu.Lock()
 	snapshot := l.state.snapshot(l.store.id)
-	l.unsaved = nil
+	l.broken = false // what comes now is unsaved again
 	l.mu.Unlock()
 
 	start := time.Now()
-	err := errors.Join(l.store.writer.Close(), l.store.save(&snapshot))
+	err := l.store.save(&snapshot)
+	if err == nil {
+		err = l.store.writer.Begin(snapshot.sequence + 1)
+	}
 	if err != nil {
+		l.mu.Lock()
+		l.broken, l.unsaved = true, nil
+		l.mu.Unlock()
 		l.failed(err)
 		select {
 		case <-time.After(retryAfter):
@@ -201,7 +209,7 @@ func (l *Ledger) mend() bool {
 	l.options.Logger.Info("Storage works again, all counted rooms are durable", "records", snapshot.sequence)
 	l.committer.journaled = 0
 	l.mu.Lock()
-	l.broken, l.behind = false, false
+	l.behind = l.broken
 	l.mu.Unlock()
 	return true
 }
@@ -223,7 +231,8 @@ func (l *Ledger) save(snapshot *snapshot) {
 	defer l.committer.saving.Unlock()
 	start := time.Now()
 	if err := l.store.save(snapshot); err != nil {
-		l.failed(err)
+		l.options.Observer.JournalFailed()
+		l.options.Logger.Error("Writing a snapshot failed; the journal grows until one succeeds", "err", err)
 		return
 	}
 	l.options.Observer.Snapshotted(time.Since(start))

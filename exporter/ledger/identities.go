@@ -43,10 +43,13 @@ func fingerprintOf(s *room.Statistics) uint32 {
 // identities remembers the rooms of the last window.
 type identities struct {
 	window time.Duration
-	seen   map[identity]uint32 // fingerprint
+	// seen has the latest sighting of each room: its place in order, counted
+	// from the first sighting ever. 32 bits suffice to tell those in order apart.
+	seen map[identity]uint32
 	// order has the oldest first. Its elements are never changed, so a
 	// snapshot can share it.
-	order []sighting
+	order     []sighting
+	forgotten uint32 // sightings before order
 }
 
 // sighting is when a room was first seen: Unix seconds reach until 2106, at half
@@ -65,19 +68,26 @@ func newIdentities() *identities {
 func (i *identities) forget(now time.Time) {
 	oldest := now.Add(-i.window).Unix()
 	for len(i.order) > 0 && int64(i.order[0].at) < oldest {
-		delete(i.seen, i.order[0].id)
+		// A clock that was set back can have a room here twice.
+		if id := i.order[0].id; i.seen[id] == i.forgotten {
+			delete(i.seen, id)
+		}
 		i.order = i.order[1:]
+		i.forgotten++
 	}
 }
 
 // find returns the fingerprint of the room first seen with that identity.
 func (i *identities) find(id identity) (fingerprint uint32, found bool) {
-	fingerprint, found = i.seen[id]
-	return fingerprint, found
+	at, found := i.seen[id]
+	if !found {
+		return 0, false
+	}
+	return i.order[at-i.forgotten].fingerprint, true
 }
 
-// add remembers a room that is not known yet.
+// add remembers the sighting of a room.
 func (i *identities) add(s sighting) {
-	i.seen[s.id] = s.fingerprint
+	i.seen[s.id] = i.forgotten + uint32(len(i.order))
 	i.order = append(i.order, s)
 }

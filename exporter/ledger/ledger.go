@@ -20,8 +20,16 @@ const (
 	answerWithin = 800 * time.Millisecond
 	// retryAfter is how long a disk that failed is left alone.
 	retryAfter = time.Second
-	// snapshotAfter is how many bytes of journal call for a snapshot. With it,
-	// twice as much journal, two snapshots and a segment is all that is kept.
+	// maxUnsaved is how many records wait for a disk that does not answer: a
+	// snapshot stands in for more of them.
+	maxUnsaved = 1 << 16
+	// snapshotAfter is how many bytes of journal call for a snapshot. All that is
+	// ever kept is the journal from the older of two snapshots on, which is at
+	// most twice as much and three segments that are not full (44 MiB with
+	// journal.DefaultSegmentSize), besides what comes while a snapshot is
+	// written; and three snapshots, the one being written among them, of 24
+	// bytes for each room within the window and some kilobytes for each series.
+	// Only evidence comes on top: what damage and torn commits left.
 	snapshotAfter = 16 << 20
 )
 
@@ -67,8 +75,8 @@ type Ledger struct {
 	forming    *batch   // arrived, not yet taken by the committer
 	committing *batch   // the committer's, not yet applied; nil when there is none
 	behind     bool     // requests are applied as they arrive
-	broken     bool     // what the journal holds is uncertain: a snapshot comes next
-	unsaved    [][]byte // records applied that neither journal nor snapshot has yet
+	broken     bool     // what the journal holds is uncertain: a snapshot of everything comes next
+	unsaved    [][]byte // records applied that neither journal nor snapshot has yet; none while broken
 
 	committer committer
 }
@@ -161,7 +169,7 @@ func (l *Ledger) View() totals.View {
 type Status struct {
 	Identities   int   // rooms remembered to know duplicates
 	Behind       bool  // rooms are counted from memory, because the disk fails
-	StorageBytes int64 // size of all files; 0 in memory only
+	StorageBytes int64 // size of all files, as far as the disk answers; 0 in memory only
 }
 
 // Status returns what the ledger holds.
@@ -196,7 +204,12 @@ func (l *Ledger) do(r *request) {
 // applyUnsaved applies a request before it is durable. l.mu is held.
 func (l *Ledger) applyUnsaved(r *request) {
 	l.findDuplicate(r)
-	if l.apply(r); l.store != nil && !r.duplicate {
+	l.apply(r)
+	switch {
+	case l.store == nil || r.duplicate || l.broken:
+	case len(l.unsaved) == maxUnsaved:
+		l.unsaved, l.broken = nil, true
+	default:
 		l.unsaved = append(l.unsaved, r.record)
 	}
 }

@@ -83,6 +83,9 @@ func snapshots(dir string) ([]string, error) {
 // write makes the snapshot durable. Under its name it is there whole or not at all.
 func (s *snapshot) write(disk journal.Disk, dir string) (err error) {
 	path := filepath.Join(dir, snapshotName(s.sequence))
+	if _, err := os.Lstat(path); err == nil {
+		return disk.SyncDir(dir) // of the same state
+	}
 	temporary := path + journal.TemporarySuffix
 	if err := disk.Remove(temporary); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -91,17 +94,22 @@ func (s *snapshot) write(disk journal.Disk, dir string) (err error) {
 	if err != nil {
 		return err
 	}
+	name := temporary
 	err = s.encode(file)
 	if err == nil {
 		err = file.Sync()
 	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		return errors.Join(err, disk.Remove(temporary))
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = disk.Rename(temporary, path)
 	}
-	if err := disk.Rename(temporary, path); err != nil {
-		return err
+	if err == nil {
+		name = path
+		err = disk.SyncDir(dir)
 	}
-	return disk.SyncDir(dir)
+	if err != nil { // the next one may have another name
+		return errors.Join(err, disk.Remove(name))
+	}
+	return nil
 }
 
 func (s *snapshot) encode(file io.Writer) error {
@@ -149,8 +157,9 @@ func (w *checksumWriter) finish() error {
 	return errors.Join(err, w.to.Flush())
 }
 
-// readSnapshot returns the state in a snapshot file and the store it belongs to.
-func readSnapshot(path string) (*state, uint64, error) {
+// readSnapshot returns what a sound snapshot file holds, for decodeSnapshot, and
+// the store that it belongs to.
+func readSnapshot(path string) (body []byte, storeID uint64, err error) {
 	contents, err := os.ReadFile(path)
 	if err != nil {
 		return nil, 0, err
@@ -158,29 +167,33 @@ func readSnapshot(path string) (*state, uint64, error) {
 	if err := journal.CheckFileHeader(contents, snapshotMagic); err != nil {
 		return nil, 0, err
 	}
-	if len(contents) < journal.FileHeaderSize+4 {
+	if len(contents) < journal.FileHeaderSize+16+4 {
 		return nil, 0, errors.New("is too short")
 	}
 	body, sum := contents[:len(contents)-4], contents[len(contents)-4:]
 	if journal.Checksum(body) != binary.LittleEndian.Uint32(sum) {
 		return nil, 0, errors.New("checksum does not match")
 	}
-	return decodeSnapshot(body[journal.FileHeaderSize:])
+	body = body[journal.FileHeaderSize:]
+	if sequence, _ := snapshotSequence(path); sequence != binary.LittleEndian.Uint64(body[8:]) {
+		return nil, 0, errors.New("has the name of another snapshot")
+	}
+	return body, binary.LittleEndian.Uint64(body), nil
 }
 
-func decodeSnapshot(b []byte) (*state, uint64, error) {
-	r := snapshotReader{rest: b}
+func decodeSnapshot(body []byte) (*state, error) {
+	r := snapshotReader{rest: body}
 	s := newState()
-	storeID := r.uint64()
+	r.uint64() // the store's id
 	s.sequence = r.uint64()
 	settings := r.bytes(r.uint64())
 	count := r.uint64()
-	sightings := r.bytes(min(count, uint64(len(b))) * sightingSize)
+	sightings := r.bytes(min(count, uint64(len(body))) * sightingSize)
 	if r.broken {
-		return nil, 0, errors.New("snapshot is too short")
+		return nil, errors.New("snapshot is too short")
 	}
 	if err := json.Unmarshal(settings, &s.settings); err != nil {
-		return nil, 0, fmt.Errorf("decode settings: %w", err)
+		return nil, fmt.Errorf("decode settings: %w", err)
 	}
 	for ; len(sightings) > 0; sightings = sightings[sightingSize:] {
 		s.identities.add(sighting{
@@ -192,10 +205,10 @@ func decodeSnapshot(b []byte) (*state, uint64, error) {
 	s.identities.window = s.settings.DedupeWindow
 	var err error
 	if s.totals, err = totals.Decode(bytes.NewReader(r.rest)); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	s.restoreCategories()
-	return s, storeID, nil
+	return s, nil
 }
 
 type snapshotReader struct {

@@ -9,8 +9,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/ledger/journal"
 )
@@ -19,9 +22,13 @@ import (
 // the one before and the journal behind it give the same state.
 const keptSnapshots = 2
 
+// measureWithin is how long the size of the files may take to find out.
+const measureWithin = 100 * time.Millisecond
+
 // store is the directory that a ledger lives in:
 //
-//	journal-<first sequence>.seg     segments of the journal
+//	journal-<first sequence>.open    newest segment of the journal
+//	journal-<first sequence>.seg     those before it
 //	snapshot-<sequence>.snap         the state after that entry
 //	*.damaged, *.torn-<offset>       what could not be read, kept as evidence
 type store struct {
@@ -32,37 +39,57 @@ type store struct {
 	lock   *os.File
 	writer *journal.Writer
 
-	// damaged are segments that are set aside after the next snapshot, when
-	// nothing of theirs is needed any more.
-	damaged []string
+	measuring chan struct{} // holds one while it goes on
+	bytes     atomic.Int64  // that all files took when last measured
+
+	// The next save sets these aside: snapshots before it writes its own, which
+	// may have the name of one, and segments behind, when nothing of theirs is
+	// needed any more.
+	damagedSnapshots []string
+	damagedSegments  []string
 }
 
 // Recovery tells what a start found.
 type Recovery struct {
 	Records      uint64 // read from the journal, behind the snapshot
-	JournalBytes int64  // that they took
+	JournalBytes int64  // of the segments they were in
 	LostRecords  uint64 // known to be missing
-	DamagedFiles int
-	TornBytes    int // behind the last commit
+	DamagedFiles int    // or missing ones
+	TornBytes    int    // behind the last commit
 }
 
 // openStore locks the directory, making it if need be, and recovers the state in
 // it. Only one process at a time can have it open.
 func openStore(dir string, disk journal.Disk, segmentSize int64, logger *slog.Logger) (_ *store, _ *state, _ Recovery, err error) {
-	if err := os.MkdirAll(dir, 0o750); err != nil {
+	if err := makeDir(disk, dir); err != nil {
 		return nil, nil, Recovery{}, fmt.Errorf("open storage: %w", err)
 	}
 	lock, err := lockDir(dir)
 	if err != nil {
 		return nil, nil, Recovery{}, fmt.Errorf("open storage: %w", err)
 	}
-	s := &store{dir: dir, disk: disk, logger: logger, lock: lock}
+	s := &store{dir: dir, disk: disk, logger: logger, lock: lock, measuring: make(chan struct{}, 1)}
 	state, recovery, err := s.recover()
 	if err != nil {
 		return nil, nil, Recovery{}, errors.Join(fmt.Errorf("recover storage: %w", err), lock.Close())
 	}
 	s.writer = journal.NewWriter(disk, dir, s.id, segmentSize)
 	return s, state, recovery, nil
+}
+
+// makeDir makes a directory, and those it is in, durable where there was none.
+func makeDir(disk journal.Disk, dir string) error {
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	parent := filepath.Dir(dir)
+	if err := makeDir(disk, parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o750); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return disk.SyncDir(parent)
 }
 
 // lockDir takes a lock on the directory that ends with the process, however it
@@ -88,7 +115,7 @@ func lockDir(dir string) (*os.File, error) {
 // damaged is reported; nothing is started from zero that may have been more.
 func (s *store) recover() (*state, Recovery, error) {
 	s.removeTemporary()
-	state, damagedSnapshots, err := s.newestSnapshot()
+	state, err := s.newestSnapshot()
 	if err != nil {
 		return nil, Recovery{}, err
 	}
@@ -117,82 +144,78 @@ func (s *store) recover() (*state, Recovery, error) {
 	if err != nil {
 		return nil, Recovery{}, err
 	}
-	if fromZero && state.sequence == 0 && (len(damagedSnapshots) > 0 || len(report.Damages) > 0) {
+	if fromZero && state.sequence == 0 && (len(s.damagedSnapshots) > 0 || len(report.Damages) > 0) {
 		return nil, Recovery{}, fmt.Errorf("none of the files in %s can be read, so what was counted is not known;"+
 			" restore them, or start from zero with an empty --storage.path", s.dir)
 	}
 	if s.id = id; s.id == 0 {
 		s.id = newStoreID()
 	}
-	recovery, err := s.clean(report, damagedSnapshots, fromZero)
-	return state, recovery, err
+	return state, s.report(report, fromZero), nil
 }
 
 // newestSnapshot returns the state of the newest sound snapshot, or nil when there
-// is none, and the paths of damaged newer ones.
-func (s *store) newestSnapshot() (_ *state, damaged []string, _ error) {
+// is none. All others are checked too: one day they may have to stand in.
+func (s *store) newestSnapshot() (newest *state, _ error) {
 	paths, err := snapshots(s.dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for _, path := range paths {
-		state, id, err := readSnapshot(path)
-		if err == nil {
-			s.id = id
-			return state, damaged, nil
+		body, id, err := readSnapshot(path)
+		if err == nil && newest != nil && id != s.id {
+			return nil, fmt.Errorf("%s belongs to another store than a newer snapshot; move away the one that does not belong here", path)
+		}
+		if err == nil && newest == nil {
+			if newest, err = decodeSnapshot(body); err == nil {
+				s.id = id
+			}
 		}
 		var unreadable *fs.PathError
 		if errors.Is(err, journal.ErrNewerVersion) || errors.As(err, &unreadable) {
-			return nil, nil, fmt.Errorf("read %s: %w", path, err)
+			return nil, fmt.Errorf("read %s: %w", path, err)
 		}
-		s.logger.Error("A snapshot is damaged; an older state and the journal stand in for it", "file", path, "err", err)
-		damaged = append(damaged, path)
+		if err != nil {
+			s.logger.Error("A snapshot is damaged; another one and the journal stand in for it", "file", path, "err", err)
+			s.damagedSnapshots = append(s.damagedSnapshots, path)
+		}
 	}
-	return nil, damaged, nil
+	return newest, nil
 }
 
-// clean reports what recovery found, puts evidence aside and removes leftovers.
-func (s *store) clean(report journal.Report, damagedSnapshots []string, fromZero bool) (Recovery, error) {
-	recovery := Recovery{Records: report.Records, JournalBytes: report.Bytes, LostRecords: report.Lost}
-	for _, path := range damagedSnapshots {
-		aside, err := journal.SetAside(s.disk, path)
-		if err != nil {
-			return recovery, fmt.Errorf("set aside %s: %w", path, err)
-		}
-		s.logger.Error("Set a damaged snapshot aside", "file", aside)
-		recovery.DamagedFiles++
+// report tells what recovery found and puts what a crash left out of the way. Should
+// that fail, it does no harm where it is.
+func (s *store) report(report journal.Report, fromZero bool) Recovery {
+	recovery := Recovery{
+		Records:      report.Records,
+		JournalBytes: report.Bytes,
+		LostRecords:  report.Lost,
+		DamagedFiles: len(s.damagedSnapshots),
 	}
-	seen := make(map[string]bool)
 	for _, damage := range report.Damages {
 		s.logger.Error("A journal segment is damaged; what can be read of it was recovered", "file", damage.Path, "err", damage.Reason)
-		if !seen[damage.Path] {
-			seen[damage.Path] = true
-			s.damaged = append(s.damaged, damage.Path)
+		if !slices.Contains(s.damagedSegments, damage.Path) {
+			s.damagedSegments = append(s.damagedSegments, damage.Path)
 			recovery.DamagedFiles++
 		}
 	}
 	if report.Lost > 0 {
 		s.logger.Error("Records are missing in the journal: as many rooms may not be counted", "lost", report.Lost)
 	}
-	if report.Segments == 0 && !fromZero {
-		s.logger.Error("The journal is missing: rooms counted since the last snapshot may be lost", "directory", s.dir)
+	if report.EndMissing && !(fromZero && report.Segments == 0) {
+		s.logger.Error("The newest segment of the journal is missing: rooms counted last may be lost", "directory", s.dir)
 		recovery.DamagedFiles++
 	}
 	if tail := report.Tail; tail != nil {
+		recovery.TornBytes = len(tail.Bytes)
 		aside, err := journal.CutTail(s.disk, s.dir, tail)
 		if err != nil {
-			return recovery, fmt.Errorf("cut the torn end of %s: %w", tail.Path, err)
+			s.logger.Warn("Keeping a copy of a torn commit failed", "file", tail.Path, "err", err)
 		}
 		s.logger.Warn("Cut a torn commit off the journal's end; a crash leaves one that was not acknowledged",
 			"file", tail.Path, "bytes", len(tail.Bytes), "kept_in", aside)
-		recovery.TornBytes = len(tail.Bytes)
 	}
-	for _, path := range report.Empty {
-		if err := s.disk.Remove(path); err != nil {
-			return recovery, fmt.Errorf("remove unused segment: %w", err)
-		}
-	}
-	return recovery, nil
+	return recovery
 }
 
 // removeTemporary removes what an end in mid-write left unfinished.
@@ -208,21 +231,36 @@ func (s *store) removeTemporary() {
 	}
 }
 
-// save makes a snapshot durable, sets aside what it makes dispensable of
-// damaged segments, and removes what no recovery will need.
+// save makes a snapshot durable, sets damaged files aside, and removes what no
+// recovery will need. It is called by one goroutine at a time.
 func (s *store) save(snapshot *snapshot) error {
+	if err := s.setAside(&s.damagedSnapshots); err != nil {
+		return err
+	}
 	if err := snapshot.write(s.disk, s.dir); err != nil {
 		return fmt.Errorf("write snapshot: %w", err)
 	}
-	for len(s.damaged) > 0 {
-		aside, err := journal.SetAside(s.disk, s.damaged[0])
-		if err != nil {
-			return fmt.Errorf("set aside %s: %w", s.damaged[0], err)
-		}
-		s.logger.Error("Set a damaged journal segment aside", "file", aside)
-		s.damaged = s.damaged[1:]
+	if err := s.setAside(&s.damagedSegments); err != nil {
+		return err
 	}
 	return s.prune()
+}
+
+// setAside sets the files aside and empties the list.
+func (s *store) setAside(damaged *[]string) error {
+	if len(*damaged) == 0 {
+		return nil
+	}
+	for len(*damaged) > 0 {
+		path := (*damaged)[0]
+		aside, err := journal.SetAside(s.disk, path)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("set aside %s: %w", path, err)
+		}
+		s.logger.Error("Set a damaged file aside", "file", aside)
+		*damaged = (*damaged)[1:]
+	}
+	return s.disk.SyncDir(s.dir)
 }
 
 // prune removes snapshots beyond keptSnapshots and the journal before the oldest
@@ -239,18 +277,38 @@ func (s *store) prune() error {
 	return errors.Join(err, journal.Remove(s.disk, s.dir, oldest))
 }
 
-// size returns the bytes that the directory's files take.
-func (s *store) size() (bytes int64) {
+// size returns the bytes that the directory's files take, or took when the disk
+// last answered: whoever asks does not wait for one that fails.
+func (s *store) size() int64 {
+	measured := make(chan struct{})
+	select {
+	case s.measuring <- struct{}{}:
+		go func() {
+			s.measure()
+			<-s.measuring
+			close(measured)
+		}()
+		select {
+		case <-measured:
+		case <-time.After(measureWithin):
+		}
+	default: // it has not answered since
+	}
+	return s.bytes.Load()
+}
+
+func (s *store) measure() {
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
-		return 0
+		return
 	}
+	var bytes int64
 	for _, entry := range entries {
 		if info, err := entry.Info(); err == nil {
 			bytes += info.Size()
 		}
 	}
-	return bytes
+	s.bytes.Store(bytes)
 }
 
 func (s *store) close() error {

@@ -7,7 +7,8 @@
 // allocation and the disk has one thing to flush. It holds a header and blocks;
 // a block is what one commit wrote: some records, a checksum over all of them,
 // and the sequence number of the first. So damage is found, what lies behind it
-// is found again, and how many records are missing is known.
+// is found again, and how many records are missing is known. Only the newest
+// segment has a name that ends in .open: without it, the end is missing.
 package journal
 
 import (
@@ -36,7 +37,8 @@ const (
 	blockAlign = 16
 
 	segmentPrefix = "journal-"
-	segmentSuffix = ".seg"
+	openSuffix    = ".open" // of the newest segment
+	closedSuffix  = ".seg"  // of all others
 )
 
 // TemporarySuffix ends the name of a file that is not finished. Whoever finds
@@ -173,16 +175,24 @@ func (b block) each(fn func(sequence uint64, record []byte) error) error {
 
 func align(n int) int { return (n + blockAlign - 1) / blockAlign * blockAlign }
 
-// segmentName names a segment after the sequence number of its first record.
+// segmentName names the newest segment after the sequence number of its first record.
 func segmentName(first uint64) string {
-	return fmt.Sprintf("%s%020d%s", segmentPrefix, first, segmentSuffix)
+	return fmt.Sprintf("%s%020d%s", segmentPrefix, first, openSuffix)
 }
+
+// closedName returns the name, or path, of a segment behind which there is another.
+func closedName(name string) string {
+	return strings.TrimSuffix(name, openSuffix) + closedSuffix
+}
+
+func isClosed(name string) bool { return strings.HasSuffix(name, closedSuffix) }
 
 // segmentFirst returns the sequence number in a segment's name.
 func segmentFirst(path string) (first uint64, ok bool) {
 	name := filepath.Base(path)
-	digits, hasPrefix := strings.CutPrefix(name, segmentPrefix)
-	digits, hasSuffix := strings.CutSuffix(digits, segmentSuffix)
+	digits, _ := strings.CutPrefix(name, segmentPrefix)
+	digits, _, _ = strings.Cut(digits, ".")
 	first, err := strconv.ParseUint(digits, 10, 64)
-	return first, hasPrefix && hasSuffix && err == nil && segmentName(first) == name
+	open := segmentName(first)
+	return first, err == nil && (name == open || name == closedName(open))
 }

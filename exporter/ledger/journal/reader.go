@@ -27,33 +27,45 @@ type Tail struct {
 type Report struct {
 	Segments int
 	Records  uint64 // handed on
-	Bytes    int64  // of the blocks they were in
-	Last     uint64 // sequence number of the last record, or the one before the first wanted
+	Bytes    int64  // of the segments they were in
 	Lost     uint64 // records that are missing between those that are there
 	Damages  []Damage
 	Tail     *Tail
-	// Empty lists sound segments in which nothing was ever written.
-	Empty []string
+	// EndMissing says that there was a newer segment than the newest that is
+	// there, or that there is none at all.
+	EndMissing bool
 }
 
 // Read hands on all readable records with a sequence number of at least from, in
-// order, each once. id is the store's; if it is 0, that of the first sound segment is
+// order, each once. id is the store's; if it is 0, that of the segments is
 // taken, and returned. Read changes nothing. It returns an error if a file can
-// not be read at all or is of a newer version (ErrNewerVersion), or if
-// fn returns one.
+// not be read at all or is of a newer version (ErrNewerVersion), if it can not be
+// said which segments belong to the store, or if fn returns one.
 func Read(dir string, id, from uint64, fn func(sequence uint64, record []byte) error) (Report, uint64, error) {
-	r := reader{id: id, next: from, fn: fn}
+	r := reader{id: id, idKnown: id != 0, next: from, fn: fn}
 	segments, err := Segments(dir)
 	if err != nil {
 		return r.report, 0, err
 	}
 	for _, path := range segments {
-		if err := r.segment(path); err != nil {
+		before := r.report.Records
+		contents, err := os.ReadFile(path)
+		if err == nil {
+			err = r.segment(path, contents)
+		}
+		if err != nil {
 			return r.report, 0, fmt.Errorf("read %s: %w", path, err)
 		}
+		if r.report.Records > before {
+			r.report.Bytes += int64(len(contents))
+		}
+	}
+	if r.foreign != "" && (r.own == 0 || !r.idKnown) {
+		return r.report, 0, fmt.Errorf("%s belongs to another store than the files beside it;"+
+			" move those away that do not belong here", r.foreign)
 	}
 	r.report.Segments = len(segments)
-	r.report.Last = r.next - 1
+	r.report.EndMissing = len(segments) == 0 || isClosed(segments[len(segments)-1])
 	return r.report, r.id, nil
 }
 
@@ -74,31 +86,40 @@ func Segments(dir string) ([]string, error) {
 }
 
 type reader struct {
-	id     uint64
-	next   uint64 // sequence number of the next record wanted
-	behind uint64 // sequence number behind the last block read
-	fn     func(sequence uint64, record []byte) error
-	report Report // its Tail may turn out damage
+	id      uint64
+	idKnown bool
+	own     int    // sound segments of the store
+	foreign string // a segment of another one
+	next    uint64 // sequence number of the next record wanted
+	behind  uint64 // sequence number behind the last block read
+	fn      func(sequence uint64, record []byte) error
+	report  Report // its Tail may turn out damage
 }
 
-func (r *reader) segment(path string) error {
-	contents, err := os.ReadFile(path)
-	if err != nil {
-		return err
+func (r *reader) segment(path string, contents []byte) error {
+	if first, _ := segmentFirst(path); first == r.behind {
+		// The tail was cut at the start after its crash: this segment goes on
+		// where it began.
+		r.report.Tail = nil
 	}
 	header, err := decodeSegmentHeader(contents)
-	switch {
-	case errors.Is(err, ErrNewerVersion):
+	if errors.Is(err, ErrNewerVersion) {
 		return err
-	case err != nil:
+	}
+	if err != nil {
 		r.damaged(path, err.Error())
-	case r.id == 0:
+		return r.blocks(path, contents)
+	}
+	if r.id == 0 {
 		r.id = header.id
-	case r.id != header.id:
+	}
+	if r.id != header.id {
 		r.damaged(path, "belongs to another store")
+		r.foreign = path
 		return nil
 	}
-	if err == nil && int64(len(contents)) != header.size {
+	r.own++
+	if int64(len(contents)) != header.size {
 		r.damaged(path, fmt.Sprintf("is %d bytes long and was made with %d", len(contents), header.size))
 	}
 	return r.blocks(path, contents)
@@ -106,15 +127,14 @@ func (r *reader) segment(path string) error {
 
 // blocks reads the blocks of a segment and looks for more behind each damage.
 func (r *reader) blocks(path string, contents []byte) error {
-	end := len(bytes.TrimRight(contents, "\x00"))
-	offset, read := headerSize, 0
+	end := written(contents)
+	offset := headerSize
 	for offset < end {
 		if b, ok := decodeBlock(contents[offset:]); ok {
 			if err := r.block(b); err != nil {
 				return err
 			}
 			offset += b.size
-			read++
 			continue
 		}
 		next := findBlock(contents, offset+blockAlign)
@@ -125,10 +145,17 @@ func (r *reader) blocks(path string, contents []byte) error {
 		r.damaged(path, fmt.Sprintf("bytes %d to %d are damaged", offset, next))
 		offset = next
 	}
-	if read == 0 && !r.isDamaged(path) {
-		r.report.Empty = append(r.report.Empty, path)
-	}
 	return nil
+}
+
+// written returns how long contents is without the zeros at its end: those are
+// most of a new segment, so they are passed over a page at a time.
+func written(contents []byte) int {
+	var page [4096]byte
+	for len(contents) >= len(page) && bytes.Equal(contents[len(contents)-len(page):], page[:]) {
+		contents = contents[:len(contents)-len(page)]
+	}
+	return len(bytes.TrimRight(contents, "\x00"))
 }
 
 // findBlock returns the offset of the first valid block at or behind offset, or -1.
@@ -159,16 +186,8 @@ func (r *reader) tailWasDamage() {
 }
 
 func (r *reader) block(b block) error {
-	if b.first == r.behind {
-		// The tail was cut at the start after its crash: this block goes on
-		// where it began.
-		r.report.Tail = nil
-	}
 	r.tailWasDamage()
 	r.behind = b.first + uint64(b.count)
-	if r.behind > r.next {
-		r.report.Bytes += int64(b.size)
-	}
 	return b.each(func(sequence uint64, record []byte) error {
 		if sequence < r.next {
 			return nil

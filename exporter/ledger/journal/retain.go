@@ -18,7 +18,10 @@ func Remove(disk Disk, dir string, last uint64) error {
 		if next, _ := segmentFirst(segments[i+1]); next > last+1 {
 			break
 		}
-		failed = errors.Join(failed, disk.Remove(segments[i]))
+		// One that is gone got its closed name meanwhile, and is removed next time.
+		if err := disk.Remove(segments[i]); !errors.Is(err, os.ErrNotExist) {
+			failed = errors.Join(failed, err)
+		}
 	}
 	return errors.Join(failed, disk.SyncDir(dir))
 }
@@ -35,7 +38,7 @@ func CutTail(disk Disk, dir string, tail *Tail) (aside string, err error) {
 	}
 	_, err = file.Write(tail.Bytes)
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return "", err
+		return "", errors.Join(err, disk.Remove(aside))
 	}
 	if tail.Offset == headerSize {
 		err = disk.Remove(tail.Path)
@@ -53,9 +56,14 @@ func SetAside(disk Disk, path string) (aside string, err error) {
 func unusedPath(path string) string {
 	unused := path
 	for i := 2; ; i++ {
-		if _, err := os.Lstat(unused); errors.Is(err, os.ErrNotExist) {
+		if !exists(unused) {
 			return unused
 		}
 		unused = fmt.Sprintf("%s.%d", path, i)
 	}
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return !errors.Is(err, os.ErrNotExist)
 }

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -18,6 +19,7 @@ type Writer struct {
 	segmentSize int64
 
 	file   File // nil before the first Append and after a failure
+	path   string
 	offset int64
 	size   int64 // of file
 	buffer []byte
@@ -33,8 +35,8 @@ func NewWriter(disk Disk, dir string, id uint64, segmentSize int64) *Writer {
 // Append makes records durable, of which the first has the sequence number
 // first: when it returns nil they survive a power failure. After an error they
 // may be there or not, and the next Append begins a new segment: what a disk
-// holds that failed to flush is not known. bytes is what the commit took.
-func (w *Writer) Append(first uint64, records [][]byte) (bytes int64, err error) {
+// holds that failed to flush is not known. size is what the commit took.
+func (w *Writer) Append(first uint64, records [][]byte) (size int64, err error) {
 	w.buffer = appendBlock(w.buffer[:0], first, records)
 	if w.file != nil && w.offset+int64(len(w.buffer)) > w.size {
 		if err := w.Close(); err != nil {
@@ -43,13 +45,17 @@ func (w *Writer) Append(first uint64, records [][]byte) (bytes int64, err error)
 	}
 	if w.file == nil {
 		if err := w.begin(first); err != nil {
-			return 0, fmt.Errorf("begin journal segment: %w", err)
+			return 0, err
 		}
 	}
 	if err := w.write(); err != nil {
 		w.abandon()
 		return 0, fmt.Errorf("append to journal: %w", err)
 	}
+	if w.offset == headerSize {
+		w.closeOlder()
+	}
+	w.offset += int64(len(w.buffer))
 	return int64(len(w.buffer)), nil
 }
 
@@ -57,8 +63,29 @@ func (w *Writer) write() error {
 	if _, err := w.file.WriteAt(w.buffer, w.offset); err != nil {
 		return err
 	}
-	w.offset += int64(len(w.buffer))
 	return w.file.Sync()
+}
+
+// closeOlder names all segments but this one as those that another follows. It
+// is called after the first commit: from then on this one is missed if it is
+// missing. Should it fail, all that is lost is that.
+func (w *Writer) closeOlder() {
+	segments, _ := Segments(w.dir)
+	for _, path := range segments {
+		if path != w.path && !isClosed(path) && !exists(closedName(path)) {
+			_ = w.disk.Rename(path, closedName(path))
+		}
+	}
+}
+
+// Begin begins a new segment, whose first record will have the sequence number
+// first, so that it is known to be possible.
+func (w *Writer) Begin(first uint64) error {
+	w.buffer = w.buffer[:0]
+	if err := w.Close(); err != nil {
+		return err
+	}
+	return w.begin(first)
 }
 
 // begin makes a new segment. It gets its name only when it is whole, so that a
@@ -66,8 +93,15 @@ func (w *Writer) write() error {
 func (w *Writer) begin(first uint64) (err error) {
 	header := segmentHeader{id: w.id, size: max(w.segmentSize, headerSize+int64(len(w.buffer)))}
 	path := filepath.Join(w.dir, segmentName(first))
-	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("%s exists already", path)
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("begin journal segment: %w", err)
+		}
+	}()
+	for _, existing := range []string{path, closedName(path)} {
+		if exists(existing) && !w.unused(existing) {
+			return fmt.Errorf("%s exists already", existing)
+		}
 	}
 	name := path + TemporarySuffix
 	if err := w.disk.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -97,8 +131,19 @@ func (w *Writer) begin(first uint64) (err error) {
 	if err := w.disk.SyncDir(w.dir); err != nil {
 		return err
 	}
-	w.file, w.offset, w.size = file, headerSize, header.size
+	w.file, w.path, w.offset, w.size = file, path, headerSize, header.size
 	return nil
+}
+
+// unused reports whether a file is a sound segment in which nothing was ever written,
+// such as one of a start that got no further.
+func (w *Writer) unused(path string) bool {
+	contents, err := os.ReadFile(path)
+	if err != nil {
+		return false
+	}
+	header, err := decodeSegmentHeader(contents)
+	return err == nil && header.id == w.id && len(bytes.TrimRight(contents[headerSize:], "\x00")) == 0
 }
 
 // abandon gives the segment up after a failure.
