@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -56,6 +57,7 @@ type Exporter struct {
 	relay     *relay.Relay // nil: nothing is relayed; of reloading
 	webhook   atomic.Pointer[webhook.Handler]
 	rendering atomic.Pointer[metrics.Rendering]
+	draining  atomic.Bool
 	closed    atomic.Bool
 }
 
@@ -68,10 +70,7 @@ func New(cfg *config.Config, options Options) (*Exporter, error) {
 	if options.TelemetryPath == "" {
 		options.TelemetryPath = "/metrics"
 	}
-	if err := checkTelemetryPath(options.TelemetryPath); err != nil {
-		return nil, err
-	}
-	if err := checkRelay(cfg, options.ListenAddresses); err != nil {
+	if err := Check(cfg, options); err != nil {
 		return nil, err
 	}
 	registry := prometheus.NewRegistry()
@@ -91,8 +90,8 @@ func New(cfg *config.Config, options Options) (*Exporter, error) {
 		own:        own,
 		ledger:     ledger,
 		rejections: webhook.NewRejectionLog(options.Logger),
-		lastScrape: newLastScrape(),
 	}
+	e.lastScrape = newLastScrape(e.holding)
 	registry.MustRegister(
 		metrics.NewCollector(e.view),
 		metrics.NewLedgerCollector(ledger.Status),
@@ -104,6 +103,16 @@ func New(cfg *config.Config, options Options) (*Exporter, error) {
 	e.apply(cfg)
 	own.Reloaded(true)
 	return e, nil
+}
+
+// Check returns an error if New would refuse the configuration with these options.
+func Check(cfg *config.Config, options Options) error {
+	if options.TelemetryPath != "" {
+		if err := checkTelemetryPath(options.TelemetryPath); err != nil {
+			return err
+		}
+	}
+	return checkRelay(cfg, options.ListenAddresses)
 }
 
 // Webhook returns the handler of the sender's requests. It is the public one.
@@ -142,17 +151,24 @@ func (e *Exporter) Reload() error {
 	return nil
 }
 
-// Close makes all that was counted durable and reports not to be ready from then
-// on. Webhooks must have ended before; telemetry still answers. It returns an
-// error when the disk fails.
+// Drain makes telemetry report that the exporter is not ready, so that no more
+// webhooks are sent to it. Those that come are still counted.
+func (e *Exporter) Drain() { e.draining.Store(true) }
+
+// Close drains and makes all that was counted durable. Webhooks must have ended
+// before; telemetry still answers. It returns an error when the disk fails. Every
+// further call does nothing.
 func (e *Exporter) Close() error {
-	e.closed.Store(true)
+	e.Drain()
+	if e.closed.Swap(true) {
+		return nil
+	}
 	return e.ledger.Close()
 }
 
-// AwaitScrape returns after a scrape that began after this call was answered, or
-// with ctx's error. Called when all webhooks have ended, it makes sure that what was
-// counted last is seen.
+// AwaitScrape returns after a scrape that began after this call was answered, and
+// with no series held at 0 any more; or with ctx's error. Called when all webhooks
+// have ended, it makes sure that what was counted last is seen.
 func (e *Exporter) AwaitScrape(ctx context.Context) error { return e.lastScrape.await(ctx) }
 
 // apply puts a configuration into force, but for the ledger's part of it.
@@ -207,4 +223,10 @@ func (e *Exporter) newRelay(cfg *config.Config) *relay.Relay {
 
 func (e *Exporter) view() (totals.View, metrics.Rendering) {
 	return e.ledger.View(), *e.rendering.Load()
+}
+
+// holding reports whether a scrape of now would still show a series at 0 that has a value.
+func (e *Exporter) holding() bool {
+	view, rendering := e.view()
+	return rendering.Holds(view, time.Now())
 }

@@ -8,12 +8,16 @@ import (
 
 // lastScrape waits for a scrape that began after nothing more was counted.
 type lastScrape struct {
+	holding func() bool // a scrape of now would not show all of it yet
+
 	mu      sync.Mutex
 	awaited bool
 	carried chan struct{} // closed after such a scrape
 }
 
-func newLastScrape() *lastScrape { return &lastScrape{carried: make(chan struct{})} }
+func newLastScrape(holding func() bool) *lastScrape {
+	return &lastScrape{holding: holding, carried: make(chan struct{})}
+}
 
 // watch returns handler, watched.
 func (s *lastScrape) watch(handler http.Handler) http.HandlerFunc {
@@ -21,6 +25,7 @@ func (s *lastScrape) watch(handler http.Handler) http.HandlerFunc {
 		s.mu.Lock()
 		awaited := s.awaited
 		s.mu.Unlock()
+		awaited = awaited && !s.holding()
 		answer := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		handler.ServeHTTP(answer, r)
 		// A scraper that was refused or hung up half-way comes again; one that

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -276,6 +277,47 @@ func TestAwaitScrape(t *testing.T) {
 		pending("a scraper that hung up")
 
 		expect(t, "status of a scrape", scrape(ctx, http.MethodGet, "/metrics"), http.StatusOK)
+		expect(t, "awaited", <-awaited, error(nil))
+	})
+}
+
+// TestAwaitScrapeOfHeldSeries expects that a scrape which still shows a new series at 0
+// is not taken for the last one.
+func TestAwaitScrapeOfHeldSeries(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cfg, err := config.ForApps([]uint64{1400000001}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Metrics.NewSeriesHold = time.Minute
+		e, err := exporter.New(cfg, exporter.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		post := httptest.NewRequest(http.MethodPost, "/?SdkAppid=1400000001&CallbackCommand=Live.CallbackAfterDestroyRoom",
+			strings.NewReader(`{"RoomId":"late","EventTime":1,"RoomInfo":{"Category":[77]}}`))
+		e.Webhook().ServeHTTP(httptest.NewRecorder(), post)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		awaited := make(chan error, 1)
+		go func() { awaited <- e.AwaitScrape(ctx) }()
+		const series = `tuilivekit_rooms_destroyed_total{category="77",destroy_type="other",sdk_app_id="1400000001"} `
+		for second := range 60 {
+			synctest.Wait()
+			recorder := httptest.NewRecorder()
+			e.Telemetry().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+			if !strings.Contains(recorder.Body.String(), series+"0\n") || len(awaited) > 0 {
+				t.Fatalf("after %d s: awaited %d, or the series is not held", second, len(awaited))
+			}
+			time.Sleep(time.Second)
+		}
+		recorder := httptest.NewRecorder()
+		e.Telemetry().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+		if !strings.Contains(recorder.Body.String(), series+"1\n") {
+			t.Error("the last scrape does not have the value")
+		}
 		expect(t, "awaited", <-awaited, error(nil))
 	})
 }

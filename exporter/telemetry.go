@@ -64,7 +64,7 @@ func (e *Exporter) serveHealthy(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (e *Exporter) serveReady(w http.ResponseWriter, _ *http.Request) {
-	if e.closed.Load() {
+	if e.draining.Load() {
 		http.Error(w, "tuilivekit_exporter is shutting down.", http.StatusServiceUnavailable)
 		return
 	}

@@ -25,8 +25,9 @@ type flags struct {
 
 // listenFlags are those of one listener.
 type listenFlags struct {
-	address    string
-	configFile string // exporter-toolkit's web configuration; "" is plain HTTP for everybody
+	address       string
+	systemdSocket bool   // the address is not used: systemd listens
+	configFile    string // exporter-toolkit's web configuration; "" is plain HTTP for everybody
 }
 
 // Values of --log.format.
@@ -54,6 +55,8 @@ func parseFlags(args []string) (*flags, error) {
 
 	app.Flag("webhook.listen-address", "Address on which webhooks are received.").
 		Default(":8080").StringVar(&f.webhook.address)
+	app.Flag("webhook.systemd-socket", "Receive webhooks on the socket that systemd passes, instead of the listen address.").
+		BoolVar(&f.webhook.systemdSocket)
 	app.Flag("webhook.config.file", "Web configuration file of the webhook's listener: TLS, client certificates.").
 		PlaceHolder("PATH").StringVar(&f.webhook.configFile)
 	app.Flag("web.listen-address", "Address on which metrics are exposed.").

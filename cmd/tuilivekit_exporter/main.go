@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web"
+	_ "golang.org/x/crypto/x509roots/fallback" // CA certificates for a system, or an image, that has none
 
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter"
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/config"
@@ -27,7 +28,18 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 		fmt.Fprintf(stderr, "tuilivekit_exporter: %v, try --help\n", err)
 		return 2
 	}
+	options := exporter.Options{
+		StoragePath:     flags.storagePath,
+		ListenAddresses: flags.listenAddresses(),
+		TelemetryPath:   flags.telemetryPath,
+		Load:            flags.load,
+	}
+	logger := newLogger(stderr, flags.logLevel, flags.logFormat)
+	watcher := config.NewWatcher(logger, flags.files)
 	cfg, err := flags.load()
+	if err == nil {
+		err = exporter.Check(cfg, options)
+	}
 	if err == nil {
 		err = flags.validateWebConfigs()
 	}
@@ -39,20 +51,14 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 		fmt.Fprintln(stdout, "The configuration is valid.")
 		return 0
 	}
-	logger := newLogger(stderr, flags.logLevel, flags.logFormat)
 	if err != nil {
 		logger.Error("Loading the configuration failed", "err", err)
 		return 1
 	}
 	logger.Info("Starting tuilivekit_exporter", "version", version.Info(), "build_context", version.BuildContext())
 
-	e, err := exporter.New(cfg, exporter.Options{
-		Logger:          logger,
-		StoragePath:     flags.storagePath,
-		ListenAddresses: []string{flags.webhook.address, flags.web.address},
-		TelemetryPath:   flags.telemetryPath,
-		Load:            flags.load,
-	})
+	options.Logger = logger
+	e, err := exporter.New(cfg, options)
 	if err != nil {
 		logger.Error("Starting failed", "err", err)
 		return 1
@@ -60,6 +66,7 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	go reloadOnHangup(ctx, e)
+	go watcher.Run(ctx, func() { _ = e.Reload() }) // which logs how it went
 	if err := serve(ctx, e, flags, logger); err != nil {
 		logger.Error("Serving failed", "err", err)
 		return 1
@@ -98,4 +105,16 @@ func (f *flags) validateWebConfigs() error {
 		}
 	}
 	return nil
+}
+
+// files are those that load reads.
+func (f *flags) files() []string {
+	switch {
+	case f.configFile != "":
+		return config.Files(f.configFile)
+	case f.tokenFile != "":
+		return []string{f.tokenFile}
+	default:
+		return nil
+	}
 }

@@ -12,6 +12,7 @@ import (
 type report struct {
 	RoomsSent              uint64            `json:"rooms_sent"`
 	RoomsAcknowledged      uint64            `json:"rooms_acknowledged"`
+	RoomsUncertain         uint64            `json:"rooms_uncertain"`
 	RequestsSent           uint64            `json:"requests_sent"`
 	Retries                uint64            `json:"retries"`
 	DuplicatesAcknowledged uint64            `json:"duplicates_acknowledged"`

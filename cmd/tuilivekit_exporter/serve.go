@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 
@@ -35,12 +34,12 @@ const (
 // serve serves both listeners until ctx is done, and then ends in an order that
 // loses nothing: no new webhooks, those in flight answered, telemetry last.
 func serve(ctx context.Context, e *exporter.Exporter, f *flags, logger *slog.Logger) error {
-	webhookListener, err := net.Listen("tcp", f.webhook.address)
+	webhookListener, err := f.webhook.listen()
 	if err != nil {
 		return fmt.Errorf("listen for webhooks: %w", err)
 	}
 	defer webhookListener.Close()
-	webListener, err := net.Listen("tcp", f.web.address)
+	webListener, err := f.web.listen()
 	if err != nil {
 		return fmt.Errorf("listen for scrapes: %w", err)
 	}
@@ -60,6 +59,7 @@ func serve(ctx context.Context, e *exporter.Exporter, f *flags, logger *slog.Log
 	case err = <-failed:
 	case <-ctx.Done():
 		logger.Info("Shutting down")
+		e.Drain()
 	}
 	err = errors.Join(err, shutdown(webhookServer, "webhook", logger), e.Close())
 	if ctx.Err() != nil { // told to stop: scrapes are still served
@@ -90,7 +90,9 @@ func newServer(handler http.Handler, readTimeout, writeTimeout time.Duration, lo
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+		// OPTIONS * is for the app to answer, too.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
 }
 

@@ -3,6 +3,7 @@
 package metrics
 
 import (
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -72,6 +73,12 @@ func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
 // its first rooms.
 func (r *Rendering) holds(origin totals.Origin, now time.Time) bool {
 	return origin.Late && now.UnixMilli()-origin.Created < r.NewSeriesHold.Milliseconds()
+}
+
+// Holds reports whether anything of the view is shown at 0 that is more.
+func (r *Rendering) Holds(view totals.View, now time.Time) bool {
+	return slices.ContainsFunc(view.Series, func(s *totals.Series) bool { return r.holds(s.Origin, now) }) ||
+		slices.ContainsFunc(view.Memberships, func(m *totals.Membership) bool { return r.holds(m.Origin, now) })
 }
 
 // emptySeries returns s as it was before its first room.
