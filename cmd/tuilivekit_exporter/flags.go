@@ -82,6 +82,8 @@ func parseFlags(args []string) (*flags, error) {
 	}
 	standIn := len(f.sdkAppIDs) > 0
 	switch {
+	case f.awaitScrape < 0:
+		return nil, errors.New("--shutdown.await-scrape must not be negative")
 	case f.configFile == "" && !standIn:
 		return nil, errors.New("--config.file or --webhook.sdk-app-id is required")
 	case f.configFile != "" && (standIn || f.tokenFile != ""):

@@ -28,6 +28,12 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 		fmt.Fprintf(stderr, "tuilivekit_exporter: %v, try --help\n", err)
 		return 2
 	}
+	// From here on a signal is an order and not the end of the process.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	context.AfterFunc(ctx, stop) // but for a second one
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+
 	options := exporter.Options{
 		StoragePath:     flags.storagePath,
 		ListenAddresses: flags.listenAddresses(),
@@ -63,9 +69,11 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 		logger.Error("Starting failed", "err", err)
 		return 1
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	defer stop()
-	go reloadOnHangup(ctx, e)
+	go func() {
+		for range hangups {
+			_ = e.Reload() // which logs how it went
+		}
+	}()
 	go watcher.Run(ctx, func() { _ = e.Reload() }) // which logs how it went
 	if err := serve(ctx, e, flags, logger); err != nil {
 		logger.Error("Serving failed", "err", err)
@@ -73,21 +81,6 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 	}
 	logger.Info("Stopped")
 	return 0
-}
-
-// reloadOnHangup reloads at each SIGHUP until ctx is done. The exporter logs how it went.
-func reloadOnHangup(ctx context.Context, e *exporter.Exporter) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
-	for {
-		select {
-		case <-hangups:
-			_ = e.Reload()
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 // load loads the configuration from its file, or from the flags that stand in for one.

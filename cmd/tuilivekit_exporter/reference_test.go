@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -24,7 +25,8 @@ const (
 // TestMetricsReference keeps the table of metrics equal to what is exposed.
 func TestMetricsReference(t *testing.T) {
 	t.Parallel()
-	e := startExporter(t, "--webhook.sdk-app-id="+appID, "--storage.path="+t.TempDir())
+	dir := t.TempDir()
+	e := startExporter(t, "--config.file="+writeFile(t, dir, "exporter.yml", relayTo("unix:/nowhere")), "--storage.path="+filepath.Join(dir, "data"))
 	e.destroy("room", "")
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(strings.NewReader(e.get("/metrics")))

@@ -26,9 +26,10 @@ const (
 	idleTimeout       = 3 * time.Minute
 	maxHeaderBytes    = 64 << 10
 
-	// shutdownTimeout is how long requests in flight get to end, just longer
-	// than the timeouts above allow a webhook.
-	shutdownTimeout = 20 * time.Second
+	// How long requests in flight get to end: webhooks just longer than the
+	// timeouts above allow them, scrapes and profiles a moment.
+	webhookShutdownTimeout   = 20 * time.Second
+	telemetryShutdownTimeout = 2 * time.Second
 )
 
 // serve serves both listeners until ctx is done, and then ends in an order that
@@ -61,11 +62,11 @@ func serve(ctx context.Context, e *exporter.Exporter, f *flags, logger *slog.Log
 		logger.Info("Shutting down")
 		e.Drain()
 	}
-	err = errors.Join(err, shutdown(webhookServer, "webhook", logger), e.Close())
+	err = errors.Join(err, shutdown(webhookServer, webhookShutdownTimeout, "webhook", logger), e.Close())
 	if ctx.Err() != nil { // told to stop: scrapes are still served
 		awaitScrape(e, f.awaitScrape, logger)
 	}
-	return errors.Join(err, shutdown(webServer, "web", logger))
+	return errors.Join(err, shutdown(webServer, telemetryShutdownTimeout, "web", logger))
 }
 
 // awaitScrape waits for a scrape of the final totals. That none comes is no
@@ -98,8 +99,8 @@ func newServer(handler http.Handler, readTimeout, writeTimeout time.Duration, lo
 
 // shutdown stops accepting and waits for requests in flight. Those that do not
 // end in time are cut off, which is no failure of ours.
-func shutdown(server *http.Server, listener string, logger *slog.Logger) error {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+func shutdown(server *http.Server, timeout time.Duration, listener string, logger *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	err := server.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {

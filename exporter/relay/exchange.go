@@ -1,13 +1,16 @@
 package relay
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
-	"log/slog"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/http/httputil"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,73 +23,130 @@ type exchange struct {
 	relay   *Relay
 	command string
 	body    *Body
+	writer  http.ResponseWriter
 	settle  func()
 	start   time.Time
 
+	small     []byte // the body, if it is
+	timeout   *time.Timer
+	continued *continued // nil: the sender does not wait for a 100
+	attempt
 	status int    // of the app's answer; 0 as long as there is none
 	failed *Error // why there is none
 	whole  bool   // the answer was written to its end
 }
 
-func (x *exchange) serve(w http.ResponseWriter, req *http.Request) {
-	ctx, cancel := context.WithCancelCause(req.Context())
-	defer cancel(nil)
-	timeout := time.AfterFunc(x.relay.options.Timeout, func() { cancel(errTimeout) })
-	defer timeout.Stop()
-	// An answer that comes before the request's end goes out then, as the
-	// app's own would.
-	_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/2 always is
+type exchangeKey struct{}
 
-	proxy := httputil.ReverseProxy{
-		Transport:     x.relay.transport,
-		Rewrite:       x.rewrite,
-		FlushInterval: -1, // what the app sends goes out at once
-		BufferPool:    &x.relay.buffers,
-		ErrorLog:      slog.NewLogLogger(x.relay.options.Logger.Handler(), slog.LevelDebug),
-		ModifyResponse: func(answer *http.Response) error {
-			if !timeout.Stop() {
-				return errTimeout
-			}
-			x.status = answer.StatusCode
-			x.settle()
-			// net/http would make them up where the app has none.
-			w.Header()["Content-Type"] = nil
-			w.Header()["Date"] = nil
-			return nil
-		},
-		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
-			x.failed = failure(ctx, err)
-		},
+// exchangeOf returns the exchange that ctx is of: httputil and net/http keep the context
+// of the request that they are given.
+func exchangeOf(ctx context.Context) *exchange { return ctx.Value(exchangeKey{}).(*exchange) }
+
+func (x *exchange) serve() {
+	request := x.body.request
+	ctx, cancel := context.WithCancelCause(context.WithValue(request.Context(), exchangeKey{}, x))
+	defer cancel(nil)
+	x.timeout = time.AfterFunc(x.relay.options.Timeout, func() { cancel(errTimeout) })
+	defer x.timeout.Stop()
+	trace := &httptrace.ClientTrace{GotConn: x.gotConn(cancel)}
+	if request.Header["Expect"] != nil {
+		x.continued = &continued{passed: make(chan struct{})}
+		x.continued.watch(trace)
 	}
-	proxy.ServeHTTP(w, req.WithContext(ctx))
+	x.relay.proxy.ServeHTTP(x.writer, request.WithContext(httptrace.WithClientTrace(ctx, trace)))
 	x.whole = x.failed == nil
 }
 
 // rewrite makes the request to the app the one that came, but for where it goes
 // and X-Forwarded-For. httputil has taken away some of it by now.
-func (x *exchange) rewrite(r *httputil.ProxyRequest) {
+func rewrite(r *httputil.ProxyRequest) {
+	x := exchangeOf(r.In.Context())
 	r.Out.URL.Scheme, r.Out.URL.Host = x.relay.target.Scheme, x.relay.target.Host
-	r.Out.Host = r.In.Host
 	r.Out.URL.RawQuery = r.In.URL.RawQuery
-	if path, _, _ := strings.Cut(r.In.RequestURI, "?"); strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "//") {
-		r.Out.URL.Opaque = path // to the letter, also where another escaping would say the same
-	}
+	r.Out.URL.Opaque = opaque(r.In.RequestURI, r.Out.URL.Scheme)
 	for _, name := range []string{"Forwarded", "X-Forwarded-Host", "X-Forwarded-Proto"} {
 		if values, ok := r.In.Header[name]; ok {
 			r.Out.Header[name] = values
 		}
 	}
+	hops := slices.Clone(r.In.Header[forwardedFor])
 	if client, _, err := net.SplitHostPort(r.In.RemoteAddr); err == nil {
-		hops := append(append([]string(nil), r.In.Header.Values(forwardedFor)...), client)
-		r.Out.Header.Set(forwardedFor, strings.Join(hops, ", "))
+		hops = append(hops, client)
 	}
-	r.Out.Trailer = r.In.Trailer // filled in when the body has been read
+	if len(hops) > 0 { // there may be none from a unix socket
+		r.Out.Header[forwardedFor] = []string{strings.Join(hops, ", ")}
+	}
 	if r.Out.Body == nil {
 		return
 	}
-	r.Out.GetBody = x.body.Reader
-	if reader, err := x.body.Reader(); err == nil { // nothing has been read of it yet
-		r.Out.Body = reader
+	if r.In.ContentLength < 0 { // there may be trailers
+		r.Out.Trailer = r.In.Trailer.Clone()
+		if r.Out.Trailer == nil {
+			r.Out.Trailer = make(http.Header) // some come unannounced
+		}
+	}
+	if body, err := x.newBody(r.Out.Trailer); err == nil { // nothing has been read of it yet
+		r.Out.Body = body
+	}
+}
+
+// newBody returns the body for one attempt to send the request.
+func (x *exchange) newBody(trailer http.Header) (io.ReadCloser, error) {
+	if x.small != nil {
+		return io.NopCloser(bytes.NewReader(x.small)), nil // known to net/http as one that never waits
+	}
+	body, err := x.body.reader(trailer)
+	if err == nil && x.continued != nil {
+		body = continuedBody{body, x.continued}
+	}
+	return body, err
+}
+
+// opaque returns what makes a url.URL write a request target to the letter, also where
+// another escaping would say the same. It is empty for those that it can't.
+func opaque(target, scheme string) string {
+	path, _, _ := strings.Cut(target, "?")
+	switch {
+	case strings.HasPrefix(path, "//"):
+		return ""
+	case strings.HasPrefix(path, "/"):
+		return path
+	}
+	if authority, ok := strings.CutPrefix(path, scheme+":"); ok && strings.HasPrefix(authority, "//") {
+		return authority // url.URL puts the scheme before it
+	}
+	return ""
+}
+
+// answered is called with the app's answer before anything of it is written.
+func answered(answer *http.Response) error {
+	x := exchangeOf(answer.Request.Context())
+	if !x.timeout.Stop() {
+		return errTimeout
+	}
+	x.status = answer.StatusCode
+	x.settle()
+	header := x.writer.Header()
+	// net/http would make these up where the app has none.
+	header["Content-Type"], header["Date"] = nil, nil
+	if answer.StatusCode == http.StatusNotModified {
+		// And these it would leave out, by their usual names.
+		for usual, other := range map[string]string{"Content-Type": "content-type", "Content-Length": "content-length"} {
+			if values, ok := answer.Header[usual]; ok {
+				header[other] = values
+			}
+		}
+	}
+	x.body.Hurry(x.writer)
+	return nil
+}
+
+// unanswered is called when there is no answer, nothing was written yet.
+func unanswered(_ http.ResponseWriter, req *http.Request, err error) {
+	x := exchangeOf(req.Context())
+	x.failed = failure(req.Context(), err)
+	if x.failed.Reason == ReasonTimeout {
+		x.body.Hurry(x.writer)
 	}
 }
 
@@ -96,10 +156,13 @@ func failure(ctx context.Context, err error) *Error {
 		dial        *net.OpError
 		certificate *tls.CertificateVerificationError
 	)
+	cause := context.Cause(ctx)
 	switch {
-	case errors.Is(context.Cause(ctx), errTimeout), errors.Is(err, errTimeout):
+	case cause == errTimeout, err == errTimeout:
 		return &Error{ReasonTimeout, http.StatusGatewayTimeout, errTimeout.Error(), nil}
-	case ctx.Err() != nil:
+	case cause == errSent:
+		return &Error{ReasonBroken, http.StatusBadGateway, "the app gave no answer", errSent}
+	case cause != nil:
 		return &Error{ReasonCanceled, http.StatusBadGateway, "the sender hung up", nil}
 	case errors.As(err, &dial) && dial.Op == "dial", errors.As(err, &certificate):
 		return &Error{ReasonUnreachable, http.StatusBadGateway, "the app can't be reached", err}
@@ -109,12 +172,12 @@ func failure(ctx context.Context, err error) *Error {
 }
 
 // end tells how it went, also when a broken answer panics.
-func (x *exchange) end(req *http.Request) {
+func (x *exchange) end() {
 	x.relay.options.Observer.Relayed(x.command, x.status, time.Since(x.start))
 	switch {
 	case x.failed != nil:
 		x.relay.failed(x.command, x.failed.Reason, x.failed.Err)
-	case !x.whole && req.Context().Err() != nil:
+	case !x.whole && x.body.request.Context().Err() != nil:
 		x.relay.failed(x.command, ReasonCanceled, nil)
 	case !x.whole:
 		x.relay.failed(x.command, ReasonBroken, nil)

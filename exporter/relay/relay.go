@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httputil"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -26,9 +27,17 @@ const (
 	// maxForwards is how many proxies may have forwarded a request, which is more
 	// than there ever are between sender and app: one with more goes in circles.
 	maxForwards = 16
-	// replayBytes of a body are kept to send it again on another connection. It
+	// replayBytes of a body at least are kept to send it again on another connection. It
 	// is more than is ever read before a dead connection is known for one.
 	replayBytes = 64 << 10
+	// smallBody is up to how many bytes a body is sent together with its header, in one
+	// piece, as it came: anything else is much more work for everybody.
+	smallBody = 4 << 10
+	// writeBuffer has room for both.
+	writeBuffer = 8 << 10
+	// flushInterval is how long the bytes of an answer wait for more of them. Those
+	// of unknown length go out at once.
+	flushInterval = 10 * time.Millisecond
 	// failuresLogInterval is how often failures of one reason are logged.
 	failuresLogInterval = 10 * time.Second
 )
@@ -88,37 +97,54 @@ type Relay struct {
 	options   Options
 	target    url.URL // scheme and host
 	transport *http.Transport
+	proxy     httputil.ReverseProxy
 	inFlight  atomic.Int64
-	buffers   bufferPool
 	failures  map[Reason]*rate.Sometimes // that are logged
 }
 
 // New returns a Relay. It connects when it is used.
 func New(options Options) *Relay {
-	dialer := &net.Dialer{Timeout: options.Timeout}
 	r := &Relay{
 		options:  options,
 		failures: make(map[Reason]*rate.Sometimes),
 		target:   url.URL{Scheme: options.URL.Scheme, Host: options.URL.Host},
-		transport: &http.Transport{
-			DialContext:           dialer.DialContext,
-			TLSClientConfig:       options.TLS,
-			TLSHandshakeTimeout:   options.Timeout,
-			ExpectContinueTimeout: options.Timeout,
-			DisableCompression:    true, // answers stay as they are
-			MaxIdleConnsPerHost:   options.MaxInFlight,
-			IdleConnTimeout:       idleTimeout,
-		},
 	}
 	for _, reason := range Reasons() {
 		r.failures[reason] = &rate.Sometimes{First: 1, Interval: failuresLogInterval}
 	}
+	dialer := &net.Dialer{Timeout: options.Timeout}
+	dial := dialer.DialContext
 	if options.URL.Scheme == "unix" {
 		socket := options.URL.Path
 		r.target = url.URL{Scheme: "http", Host: "unix"}
-		r.transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return dialer.DialContext(ctx, "unix", socket)
 		}
+	}
+	r.transport = &http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return newConnection(conn), nil
+		},
+		TLSClientConfig:       options.TLS,
+		TLSHandshakeTimeout:   options.Timeout,
+		ExpectContinueTimeout: options.Timeout / 4,
+		DisableCompression:    true, // answers stay as they are
+		MaxIdleConnsPerHost:   options.MaxInFlight,
+		IdleConnTimeout:       idleTimeout,
+		WriteBufferSize:       writeBuffer,
+	}
+	r.proxy = httputil.ReverseProxy{
+		Transport:      attempts{r.transport},
+		Rewrite:        rewrite,
+		FlushInterval:  flushInterval,
+		BufferPool:     &bufferPool{},
+		ErrorLog:       slog.NewLogLogger(options.Logger.Handler(), slog.LevelDebug),
+		ModifyResponse: answered,
+		ErrorHandler:   unanswered,
 	}
 	return r
 }
@@ -126,25 +152,25 @@ func New(options Options) *Relay {
 // Close closes connections that are idle. Requests in flight end as they would.
 func (r *Relay) Close() { r.transport.CloseIdleConnections() }
 
-// NewBody returns the body of a request that nobody but the app reads.
-func NewBody(req *http.Request) *Body { return KeepBody(req.Body, replayBytes) }
-
 // Forward forwards a request whose body is body, and writes the app's answer to w;
 // settle is called just before. command is for the metrics. When it returns an
-// *Error, nothing was written and settle was not called. An answer that breaks off
-// half-way ends in a panic with http.ErrAbortHandler, as httputil.ReverseProxy has
-// it, so that the sender's breaks off too.
-func (r *Relay) Forward(w http.ResponseWriter, req *http.Request, command string, body *Body, settle func()) *Error {
-	x := &exchange{relay: r, command: command, body: body, settle: settle, start: time.Now()}
-	defer x.end(req)
+// *Error, nothing was written and settle may not have been called. An answer that
+// breaks off half-way ends in a panic with http.ErrAbortHandler, as
+// httputil.ReverseProxy has it, so that the sender's breaks off too.
+func (r *Relay) Forward(w http.ResponseWriter, body *Body, command string, settle func()) *Error {
+	x := &exchange{relay: r, command: command, body: body, writer: w, settle: settle, start: time.Now()}
+	defer x.end()
+	if n := body.request.ContentLength; n > 0 && n <= smallBody && body.request.Header["Expect"] == nil {
+		x.small, _ = body.ReadAll(n) // an error shows when it is read again
+	}
 	defer r.inFlight.Add(-1)
 	switch {
 	case r.inFlight.Add(1) > int64(r.options.MaxInFlight):
 		x.failed = &Error{ReasonOverload, http.StatusServiceUnavailable, "too many requests are in flight to the app", nil}
-	case forwards(req) > maxForwards:
+	case forwards(body.request) > maxForwards:
 		x.failed = &Error{ReasonLoop, http.StatusLoopDetected, "the request came round again: the app forwards to the exporter", nil}
 	default:
-		x.serve(w, req)
+		x.serve()
 	}
 	return x.failed
 }

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 )
@@ -37,5 +38,5 @@ func writeAnswer(w http.ResponseWriter, status int, body string) {
 	header["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)
 	// An error means that the sender is gone: nobody is left to tell.
-	_, _ = w.Write([]byte(body))
+	_, _ = io.WriteString(w, body)
 }

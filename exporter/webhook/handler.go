@@ -225,8 +225,8 @@ func (h *Handler) reject(w http.ResponseWriter, r *http.Request, status int, rea
 	h.rejected(r, status, reason, err)
 }
 
-// rejected tells of a rejection: status is what it was, or would have been,
-// answered with.
+// rejected tells of a rejection: status is what it was answered with, 0 if the app
+// answers.
 func (h *Handler) rejected(r *http.Request, status int, reason Reason, err error) {
 	h.options.Observer.Rejected(reason)
 	h.options.Rejections.log(r, status, reason, err)

@@ -46,22 +46,27 @@ func (l *RejectionLog) log(r *http.Request, status int, reason Reason, err error
 	limit.sometimes.Do(func() {
 		logged = true
 		q := parseQuery(r.URL.RawQuery)
-		attrs := []slog.Attr{
-			slog.String("reason", string(reason)),
-			slog.Int("status", status),
+		message := "Rejected a webhook"
+		attrs := []slog.Attr{slog.String("reason", string(reason))}
+		if status == 0 {
+			message = "Did not count a webhook that the app answers"
+		} else {
+			attrs = append(attrs, slog.Int("status", status))
+		}
+		attrs = append(attrs,
 			slog.String("remote", r.RemoteAddr),
 			slog.String("method", shorten(r.Method)),
 			slog.String("path", shorten(r.URL.Path)),
 			slog.String("sdk_app_id", shorten(q.sdkAppID)),
 			slog.String("command", shorten(q.command)),
-		}
+		)
 		if err != nil {
 			attrs = append(attrs, slog.String("err", shorten(err.Error())))
 		}
 		if n := limit.suppressed.Swap(0); n > 0 {
 			attrs = append(attrs, slog.Uint64("not_logged", n))
 		}
-		l.logger.LogAttrs(r.Context(), slog.LevelWarn, "Rejected a webhook", attrs...)
+		l.logger.LogAttrs(r.Context(), slog.LevelWarn, message, attrs...)
 	})
 	if !logged {
 		limit.suppressed.Add(1)
