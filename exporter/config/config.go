@@ -46,7 +46,7 @@ type Webhook struct {
 	// Path is the one path accepted when nothing is relayed. It starts with a slash, is clean as path.Clean would
 	// have it but for a slash at the end, and needs no escaping in a URL.
 	Path string `yaml:"path"`
-	// MaxBodyBytes is 1 to 1 GiB.
+	// MaxBodyBytes is 1 to 64 MiB.
 	MaxBodyBytes int64 `yaml:"max_body_bytes"`
 }
 

@@ -79,7 +79,7 @@ func TestLoadAccepts(t *testing.T) {
 	for _, text := range []string{
 		"webhook: {path: /hook}",
 		"webhook: {path: '/a-b_c.d~e/@,;=+()'}",
-		"webhook: {max_body_bytes: 1073741824}",
+		"webhook: {max_body_bytes: 67108864}",
 		"categories: {names: {1: None, 2: '1.5', 3: v2, 4: '-'}}",
 		"metrics: {new_series_hold: 0}",
 		"relay: {url: https://app.example.com}",

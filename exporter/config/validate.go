@@ -15,7 +15,7 @@ import (
 
 const (
 	badAppID     = "must be a whole number from 1 to 18446744073709551615, not 0"
-	maxBodyBytes = 1 << 30 // far beyond any webhook, and safe to add to
+	maxBodyBytes = 64 << 20 // far beyond any webhook: each is held in memory
 	senderWait   = 2 * time.Second
 )
 

@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -10,6 +11,8 @@ import (
 )
 
 const (
+	// formWithin is how long a batch may go on growing.
+	formWithin = 2 * time.Millisecond
 	// closeWithin is how long Close waits for a disk that does not answer.
 	closeWithin = 5 * time.Second
 	// failuresLogInterval is how often a disk that goes on failing is logged.
@@ -64,9 +67,26 @@ func (l *Ledger) commitAll() {
 	}
 }
 
+// letForm returns when the forming batch no longer grows: each turn lets requests
+// that are ready to run join it first, to share its flush. A lone request does not
+// wait; the busier the machine, the more of them share one.
+func (l *Ledger) letForm() {
+	size := -1
+	for start := time.Now(); time.Since(start) < formWithin; runtime.Gosched() {
+		l.mu.Lock()
+		before := size
+		size = len(l.forming.requests)
+		l.mu.Unlock()
+		if size == before {
+			return
+		}
+	}
+}
+
 // commit commits the forming batch, if any, or mends the journal. It reports
 // whether there may be more to do at once.
 func (l *Ledger) commit() bool {
+	l.letForm()
 	l.mu.Lock()
 	if l.broken {
 		l.mu.Unlock()

@@ -23,6 +23,8 @@ const (
 	// maxUnsaved is how many records wait for a disk that does not answer: a
 	// snapshot stands in for more of them.
 	maxUnsaved = 1 << 16
+	// usualRecord is more bytes than most records take.
+	usualRecord = 128
 	// snapshotAfter is how many bytes of journal call for a snapshot. All that is
 	// ever kept is the journal from the older of two snapshots on, which is at
 	// most twice as much and three segments that are not full (44 MiB with
@@ -186,7 +188,7 @@ func (l *Ledger) Status() Status {
 // do returns when the request is applied.
 func (l *Ledger) do(r *request) {
 	if l.store != nil {
-		r.record = appendEntry(nil, &r.entry)
+		r.record = appendEntry(make([]byte, 0, usualRecord), &r.entry)
 	}
 	l.mu.Lock()
 	if l.store == nil || l.behind {

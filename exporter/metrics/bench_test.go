@@ -2,7 +2,6 @@ package metrics_test
 
 import (
 	"fmt"
-	"io"
 	"testing"
 	"time"
 
@@ -20,7 +19,7 @@ const roomsPerSeries = 20
 func valueOf(series, i int) uint64 { return uint64((series*31 + i*i*i*97) % 100_000) }
 
 // fromTotals exposes n series with the exporter's own collector.
-func fromTotals(n int) prometheus.Gatherer {
+func fromTotals(n int, rendering metrics.Rendering) prometheus.Gatherer {
 	sums := totals.New(totals.DefaultBounds())
 	for series := range n {
 		for i := range roomsPerSeries {
@@ -28,12 +27,12 @@ func fromTotals(n int) prometheus.Gatherer {
 		}
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(metrics.NewCollector(func() (totals.View, metrics.Rendering) { return sums.View(), all() }))
+	registry.MustRegister(metrics.NewCollector(func() (totals.View, metrics.Rendering) { return sums.View(), rendering }))
 	return registry
 }
 
 // fromVecs exposes the same families as client_golang's own metrics.
-func fromVecs(n int) prometheus.Gatherer {
+func fromVecs(n int, rendering metrics.Rendering) prometheus.Gatherer {
 	registry := prometheus.NewRegistry()
 	series := []string{"sdk_app_id", "destroy_type", "category"}
 	member := []string{"sdk_app_id", "category"}
@@ -47,10 +46,14 @@ func fromVecs(n int) prometheus.Gatherer {
 	var histograms [room.NumStatistics]*prometheus.HistogramVec
 	for i, statistic := range room.AllStatistics() {
 		sums[i], memberSums[i] = counter(statistic.String(), series), counter("category_"+statistic.String(), member)
-		histograms[i] = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "tuilivekit_room_" + statistic.String(), Help: statistic.String(), Buckets: totals.DefaultBounds()[i],
-			NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 160,
-		}, series)
+		opts := prometheus.HistogramOpts{Name: "tuilivekit_room_" + statistic.String(), Help: statistic.String()}
+		if rendering.Classic {
+			opts.Buckets = totals.DefaultBounds()[i]
+		}
+		if rendering.Native {
+			opts.NativeHistogramBucketFactor, opts.NativeHistogramMaxBucketNumber = 1.1, 160
+		}
+		histograms[i] = prometheus.NewHistogramVec(opts, series)
 		registry.MustRegister(histograms[i])
 	}
 	for at := range n {
@@ -72,11 +75,11 @@ func fromVecs(n int) prometheus.Gatherer {
 }
 
 func BenchmarkScrape(b *testing.B) {
-	for _, n := range []int{1, 100, 10_000} {
-		for _, source := range []struct {
-			name string
-			make func(n int) prometheus.Gatherer
-		}{{"totals", fromTotals}, {"client_golang", fromVecs}} {
+	for _, n := range []int{100, 1_000, 10_000} {
+		for _, histograms := range []struct {
+			name            string
+			classic, native bool
+		}{{"both", true, true}, {"classic", true, false}, {"native", false, true}} {
 			for _, format := range []struct {
 				name   string
 				format expfmt.Format
@@ -85,23 +88,43 @@ func BenchmarkScrape(b *testing.B) {
 				{"openmetrics", expfmt.NewFormat(expfmt.TypeOpenMetrics)},
 				{"protobuf", expfmt.NewFormat(expfmt.TypeProtoDelim)},
 			} {
-				b.Run(fmt.Sprintf("series=%d/%s/from=%s", n, format.name, source.name), func(b *testing.B) {
-					registry := source.make(n)
-					b.ReportAllocs()
-					for b.Loop() {
-						families, err := registry.Gather()
-						if err != nil {
-							b.Fatal(err)
-						}
-						encoder := expfmt.NewEncoder(io.Discard, format.format)
-						for _, family := range families {
-							if err := encoder.Encode(family); err != nil {
-								b.Fatal(err)
-							}
-						}
-					}
-				})
+				for _, source := range []struct {
+					name string
+					make func(n int, rendering metrics.Rendering) prometheus.Gatherer
+				}{{"totals", fromTotals}, {"client_golang", fromVecs}} {
+					rendering := metrics.Rendering{Classic: histograms.classic, Native: histograms.native, Exemplars: true}
+					b.Run(fmt.Sprintf("series=%d/histograms=%s/%s/from=%s", n, histograms.name, format.name, source.name), func(b *testing.B) {
+						benchmarkScrape(b, source.make(n, rendering), format.format)
+					})
+				}
 			}
 		}
 	}
+}
+
+func benchmarkScrape(b *testing.B, registry prometheus.Gatherer, format expfmt.Format) {
+	b.ReportAllocs()
+	var size counting
+	for b.Loop() {
+		families, err := registry.Gather()
+		if err != nil {
+			b.Fatal(err)
+		}
+		size = 0
+		encoder := expfmt.NewEncoder(&size, format)
+		for _, family := range families {
+			if err := encoder.Encode(family); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(size), "scraped-B")
+}
+
+// counting is an io.Writer that counts bytes.
+type counting int64
+
+func (c *counting) Write(p []byte) (int, error) {
+	*c += counting(len(p))
+	return len(p), nil
 }

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,7 +18,7 @@ const namespace = "tuilivekit_exporter"
 // Exporter holds the exporter's metrics of itself. It is the observer of the
 // parts that do the work; its methods may be called from any goroutine.
 type Exporter struct {
-	requests      *prometheus.CounterVec
+	requests      map[string]prometheus.Counter // by command, all that are known
 	rejections    *prometheus.CounterVec
 	ignored       *prometheus.CounterVec
 	invalidFields *prometheus.CounterVec
@@ -25,7 +26,7 @@ type Exporter struct {
 	duration      prometheus.Histogram
 
 	eventDelay prometheus.Histogram
-	lastEvent  prometheus.Gauge
+	lastEvent  atomic.Int64 // Unix milliseconds
 	overflow   *prometheus.CounterVec
 
 	commits          prometheus.Counter
@@ -60,6 +61,13 @@ func NewExporter(registry prometheus.Registerer) *Exporter {
 		}
 		return vec
 	}
+	known := func(vec *prometheus.CounterVec, values ...string) map[string]prometheus.Counter {
+		children := make(map[string]prometheus.Counter, len(values))
+		for _, value := range values {
+			children[value] = vec.WithLabelValues(value)
+		}
+		return children
+	}
 	gauge := func(subsystem, name, help string) prometheus.Gauge {
 		return factory.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help})
 	}
@@ -72,9 +80,9 @@ func NewExporter(registry prometheus.Registerer) *Exporter {
 	}
 	commands := append(webhook.Commands(), webhook.CommandOther)
 
-	return &Exporter{
-		requests: counters("webhook", "requests_total",
-			"Requests received on the webhook's listener, by the command in their query; rejected ones are among them.", "command", commands...),
+	e := &Exporter{
+		requests: known(counters("webhook", "requests_total",
+			"Requests received on the webhook's listener, by the command in their query; rejected ones are among them.", "command"), commands...),
 		rejections: counters("webhook", "rejections_total",
 			"Requests rejected and not counted as a room.", "reason", reasons...),
 		ignored: counters("webhook", "ignored_total",
@@ -89,8 +97,6 @@ func NewExporter(registry prometheus.Registerer) *Exporter {
 		eventDelay: histogram("", "event_delay_seconds",
 			"Time from the end of a room (EventTime) to its webhook, of rooms counted.",
 			.1, .25, .5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 86400),
-		lastEvent: gauge("", "last_event_timestamp_seconds",
-			"EventTime of the room counted last; 0 before the first."),
 		overflow: counters("category", "overflow_total",
 			"Rooms counted under the category other because categories.limit was reached.", labelSDKAppID),
 		commits: counter("journal", "commits_total",
@@ -125,6 +131,10 @@ func NewExporter(registry prometheus.Registerer) *Exporter {
 		reloadTime: gauge("config", "last_reload_success_timestamp_seconds",
 			"Time of the last successful load of the configuration."),
 	}
+	factory.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: "last_event_timestamp_seconds",
+		Help: "EventTime of the latest room counted, at most the time it was received at; 0 before the first."},
+		func() float64 { return float64(e.lastEvent.Load()) / 1e3 })
+	return e
 }
 
 func histogramOpts(subsystem, name, help string, buckets ...float64) prometheus.HistogramOpts {
@@ -137,7 +147,7 @@ func histogramOpts(subsystem, name, help string, buckets ...float64) prometheus.
 }
 
 // Received implements webhook.Observer.
-func (e *Exporter) Received(command string) { e.requests.WithLabelValues(command).Inc() }
+func (e *Exporter) Received(command string) { e.requests[command].Inc() }
 
 // Rejected implements webhook.Observer.
 func (e *Exporter) Rejected(reason webhook.Reason) {
@@ -157,7 +167,10 @@ func (e *Exporter) Duplicate() { e.duplicates.Inc() }
 func (e *Exporter) Counted(destroyed *room.Destroyed, received time.Time) {
 	// A sender whose clock is ahead would show a negative delay.
 	e.eventDelay.Observe(max(0, received.Sub(destroyed.EventTime).Seconds()))
-	e.lastEvent.Set(float64(destroyed.EventTime.UnixMilli()) / 1e3)
+	// What comes late, or claims to be from the future, must not move it.
+	at := min(destroyed.EventTime.UnixMilli(), received.UnixMilli())
+	for last := e.lastEvent.Load(); at > last && !e.lastEvent.CompareAndSwap(last, at); last = e.lastEvent.Load() {
+	}
 }
 
 // Handled implements webhook.Observer.
