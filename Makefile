@@ -48,7 +48,7 @@ build: ## Build static binaries of the exporter and the simulator into bin/.
 
 .PHONY: test
 test: cgo nginx deploy-tools lint $(prometheus) ## Test everything: lint, tests with the race detector, a real Prometheus and a real kube-apiserver, fuzzing for some seconds.
-	CGO_ENABLED=1 go test -race -timeout 15m ./...
+	CGO_ENABLED=1 go test -race -timeout 25m ./...
 	@$(MAKE) --no-print-directory test-kubernetes
 	@# A count: with Go before 1.27 the end of a time can be a false alarm (go.dev/issue/75804).
 	@$(MAKE) --no-print-directory fuzz FUZZTIME=10000x

@@ -23,7 +23,7 @@ func TestHelpListsEveryFlag(t *testing.T) {
 	t.Parallel()
 	flags := []string{
 		"config.file", "config.check",
-		"webhook.sdk-app-id", "webhook.token-file", "webhook.listen-address", "webhook.config.file",
+		"webhook.sdk-app-id", "webhook.token-file", "webhook.listen-address", "webhook.systemd-socket", "webhook.config.file",
 		"web.listen-address", "web.config.file", "web.telemetry-path",
 		"storage.path", "shutdown.await-scrape", "log.level", "log.format",
 		"help", "version",

@@ -69,7 +69,7 @@ func tool(t *testing.T, name string) string {
 }
 
 // patience only ends a test that hangs: nothing is expected to come close to it.
-const patience = 90 * time.Second
+const patience = 5 * time.Minute
 
 // eventually waits for something that has no signal of its own.
 func eventually(t *testing.T, what string, happened func() bool) {
