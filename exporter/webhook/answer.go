@@ -15,11 +15,15 @@ type answer struct {
 	ErrorCode    int
 }
 
+const contentType = "application/json"
+
 const acknowledgement = `{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}`
 
 // acknowledge answers 200 OK.
 func acknowledge(w http.ResponseWriter) {
-	writeAnswer(w, http.StatusOK, acknowledgement)
+	w.Header()["Content-Type"] = []string{contentType}
+	// An error means that the sender is gone: nobody is left to tell.
+	_, _ = io.WriteString(w, acknowledgement) // net/http says how long it is
 }
 
 // fail answers FAIL with an HTTP status, which is the ErrorCode too, and says
@@ -29,14 +33,9 @@ func fail(w http.ResponseWriter, status int, info string) {
 	if err != nil { // three plain fields: can't be
 		panic(err)
 	}
-	writeAnswer(w, status, string(body))
-}
-
-func writeAnswer(w http.ResponseWriter, status int, body string) {
 	header := w.Header()
-	header["Content-Type"] = []string{"application/json"}
+	header["Content-Type"] = []string{contentType}
 	header["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)
-	// An error means that the sender is gone: nobody is left to tell.
-	_, _ = io.WriteString(w, body)
+	_, _ = w.Write(body) // as above
 }

@@ -46,9 +46,18 @@ type response struct {
 	status int
 }
 
-func (r *response) Header() http.Header         { return r.header }
-func (r *response) WriteHeader(status int)      { r.status = status }
-func (r *response) Write(p []byte) (int, error) { return len(p), nil }
+func (r *response) Header() http.Header    { return r.header }
+func (r *response) WriteHeader(status int) { r.status = status }
+
+func (r *response) Write(p []byte) (int, error) { return r.WriteString(string(p)) }
+
+// WriteString implements io.StringWriter, as net/http's own does.
+func (r *response) WriteString(s string) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return len(s), nil
+}
 
 func BenchmarkHandler(b *testing.B) {
 	logger := slog.New(slog.DiscardHandler)
@@ -82,6 +91,7 @@ func BenchmarkHandler(b *testing.B) {
 			writer := &response{header: make(http.Header)}
 			for b.Loop() {
 				reader.Reset(body)
+				writer.status = 0
 				handler.ServeHTTP(writer, request)
 				if writer.status != c.status {
 					b.Fatalf("status is %d", writer.status)

@@ -71,7 +71,7 @@ func (d *Decoder) roomInfo() error {
 	_, err := d.object(func(key []byte) (err error) {
 		switch string(key) {
 		case "Category":
-			err = d.categories()
+			err = d.readCategories()
 		case "Owner_Account":
 			d.out.Room.Owner, err = d.account("RoomInfo.Owner_Account")
 		default:
@@ -82,15 +82,16 @@ func (d *Decoder) roomInfo() error {
 	return err
 }
 
-// categories reads an array of integers. An element that is none is unknown;
+// readCategories reads an array of integers. An element that is none is unknown;
 // the others stand.
-func (d *Decoder) categories() error {
+func (d *Decoder) readCategories() error {
 	if d.json.PeekKind() != '[' {
 		return d.skip("RoomInfo.Category")
 	}
 	if _, err := d.json.ReadToken(); err != nil {
 		return err
 	}
+	d.categories = d.categories[:0]
 	for d.json.PeekKind() != ']' {
 		category, ok, err := d.integer()
 		if err != nil {
@@ -100,7 +101,8 @@ func (d *Decoder) categories() error {
 			d.invalid("RoomInfo.Category")
 			continue
 		}
-		d.out.Room.Categories = append(d.out.Room.Categories, category)
+		d.categories = append(d.categories, category)
+		d.out.Room.Categories = d.categories
 	}
 	_, err := d.json.ReadToken()
 	return err
@@ -173,7 +175,7 @@ func (d *Decoder) text() (_ string, ok bool, _ error) {
 	}
 	switch value.Kind() {
 	case '"':
-		text, err := jsontext.AppendUnquote(nil, value)
+		text, err := unquote(value)
 		return string(text), true, err
 	case '0':
 		if !bytes.ContainsAny(value, ".eE") {
@@ -193,6 +195,14 @@ func (d *Decoder) integer() (_ int64, ok bool, _ error) {
 	return n, err == nil, nil
 }
 
+// unquote returns the text of a valid string. It may share the string's memory.
+func unquote(quoted []byte) ([]byte, error) {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1], nil
+	}
+	return jsontext.AppendUnquote(nil, quoted)
+}
+
 // object calls member with each key of the object that comes next; member must
 // read the value, and key is valid until it does. Anything but an object is
 // passed over.
@@ -208,11 +218,9 @@ func (d *Decoder) object(member func(key []byte) error) (isObject bool, _ error)
 		if err != nil {
 			return true, err
 		}
-		key := quoted[1 : len(quoted)-1]
-		if bytes.IndexByte(key, '\\') >= 0 {
-			if key, err = jsontext.AppendUnquote(nil, quoted); err != nil {
-				return true, err
-			}
+		key, err := unquote(quoted)
+		if err != nil {
+			return true, err
 		}
 		if err := member(key); err != nil {
 			return true, err

@@ -27,13 +27,18 @@ func Fields() []string {
 }
 
 func fieldOf(s room.Statistic) string {
-	return [room.NumStatistics]string{
-		room.Viewers:     "Statistic.TotalViewers",
-		room.Gifts:       "Statistic.TotalGiftsSent",
-		room.GiftCoins:   "Statistic.TotalGiftCoins",
-		room.GiftSenders: "Statistic.TotalUniqueGiftSenders",
-		room.Likes:       "Statistic.TotalLikesReceived",
-	}[s]
+	switch s {
+	case room.Viewers:
+		return "Statistic.TotalViewers"
+	case room.Gifts:
+		return "Statistic.TotalGiftsSent"
+	case room.GiftCoins:
+		return "Statistic.TotalGiftCoins"
+	case room.GiftSenders:
+		return "Statistic.TotalUniqueGiftSenders"
+	default:
+		return "Statistic.TotalLikesReceived"
+	}
 }
 
 // InvalidBodyError says why a body is no destroyed room.
@@ -50,34 +55,34 @@ func (e *InvalidBodyError) Unwrap() error { return e.Err }
 // Decoder reads bodies of Live.CallbackAfterDestroyRoom. It keeps its buffers
 // from one body to the next and serves one goroutine at a time.
 type Decoder struct {
-	json *jsontext.Decoder
+	json jsontext.Decoder
+	body bytes.Buffer
 	out  Decoded
 
 	hasEventTime bool
+	categories   []int64 // what those in out are kept in
 }
 
 // NewDecoder returns a Decoder.
-func NewDecoder() *Decoder {
-	return &Decoder{json: jsontext.NewDecoder(bytes.NewBuffer(nil))}
-}
+func NewDecoder() *Decoder { return &Decoder{} }
 
 // Decode reads one body, which must be a single JSON object as RFC 8259 and, for
 // what that leaves open, RFC 7493 have it: valid UTF-8, no key twice in an
 // object, nothing behind it; nested no deeper than 10,000. The error is an
-// *InvalidBodyError. Nothing that is returned shares memory with body.
-func (d *Decoder) Decode(body []byte) (Decoded, error) {
-	d.json.Reset(bytes.NewBuffer(body))
+// *InvalidBodyError. What is returned is valid until the next call, and shares no
+// memory with body.
+func (d *Decoder) Decode(body []byte) (*Decoded, error) {
+	d.body = *bytes.NewBuffer(body) // which the decoder reads in place
+	d.json.Reset(&d.body)
 	d.out, d.hasEventTime = Decoded{}, false
 	err := d.document()
-	out := d.out
-	d.out = Decoded{}
 	switch {
 	case err != nil:
-		return Decoded{}, &InvalidBodyError{ReasonJSON, err}
-	case out.Room.RoomID == "":
-		return Decoded{}, &InvalidBodyError{ReasonRoomID, errors.New("RoomId is missing or not a text")}
+		return nil, &InvalidBodyError{ReasonJSON, err}
+	case d.out.Room.RoomID == "":
+		return nil, &InvalidBodyError{ReasonRoomID, errors.New("RoomId is missing or not a text")}
 	case !d.hasEventTime:
-		return Decoded{}, &InvalidBodyError{ReasonEventTime, errors.New("EventTime is missing or not a positive integer of milliseconds")}
+		return nil, &InvalidBodyError{ReasonEventTime, errors.New("EventTime is missing or not a positive integer of milliseconds")}
 	}
-	return out, nil
+	return &d.out, nil
 }

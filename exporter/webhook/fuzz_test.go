@@ -68,10 +68,10 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-func checkRefusal(t *testing.T, got webhook.Decoded, err error) {
+func checkRefusal(t *testing.T, got *webhook.Decoded, err error) {
 	t.Helper()
 	var invalid *webhook.InvalidBodyError
-	if !errors.As(err, &invalid) || !reflect.DeepEqual(got, webhook.Decoded{}) {
+	if !errors.As(err, &invalid) || got != nil {
 		t.Fatalf("got %+v, %T", got, err)
 	}
 	if !slices.Contains([]webhook.Reason{webhook.ReasonJSON, webhook.ReasonRoomID, webhook.ReasonEventTime}, invalid.Reason) {
@@ -80,7 +80,7 @@ func checkRefusal(t *testing.T, got webhook.Decoded, err error) {
 }
 
 // checkDecoded checks what was decoded against the document as encoding/json reads it.
-func checkDecoded(t *testing.T, got webhook.Decoded, document map[string]any) {
+func checkDecoded(t *testing.T, got *webhook.Decoded, document map[string]any) {
 	t.Helper()
 	d := got.Room
 	if d.RoomID == "" || d.RoomID != textOf(document["RoomId"]) {

@@ -7,10 +7,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -55,6 +57,9 @@ type Options struct {
 	ForwardUnverified bool
 }
 
+// usualBody is more bytes than destroyed rooms usually have.
+const usualBody = 16 << 10
+
 // Handler answers webhooks. It is immutable: a new configuration is a new one.
 type Handler struct {
 	options Options
@@ -66,8 +71,8 @@ type Handler struct {
 
 // scratch is what reading one body needs.
 type scratch struct {
-	body    bytes.Buffer
-	decoder *Decoder
+	body    []byte
+	decoder Decoder
 }
 
 // New returns a Handler.
@@ -77,7 +82,7 @@ func New(options Options) *Handler {
 		apps:    newAuthenticator(options.Apps),
 		known:   make(map[string]bool),
 		router:  httprouter.New(),
-		scratch: sync.Pool{New: func() any { return &scratch{decoder: NewDecoder()} }},
+		scratch: sync.Pool{New: func() any { return new(scratch) }},
 	}
 	for _, command := range Commands() {
 		h.known[command] = true
@@ -129,12 +134,13 @@ func (h *Handler) post(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) destroyed(w http.ResponseWriter, r *http.Request, sdkAppID string, received time.Time) {
 	s := h.scratch.Get().(*scratch)
 	defer h.scratch.Put(s)
-	if err := h.read(w, r, &s.body); err != nil {
+	var err error
+	if s.body, err = h.read(w, r, s.body); err != nil {
 		status, reason, err := bodyError(err)
 		h.reject(w, r, status, reason, err)
 		return
 	}
-	if reason, err := h.count(s.decoder, s.body.Bytes(), sdkAppID, received); err != nil {
+	if reason, err := h.count(&s.decoder, s.body, sdkAppID, received); err != nil {
 		h.reject(w, r, http.StatusBadRequest, reason, err)
 		return
 	}
@@ -162,18 +168,24 @@ func (h *Handler) count(decoder *Decoder, body []byte, sdkAppID string, received
 	return "", nil
 }
 
-// read reads the body into buffer. A body that is too large by its own word is
-// not read at all.
-func (h *Handler) read(w http.ResponseWriter, r *http.Request, buffer *bytes.Buffer) error {
+// read reads the body into buffer, or a larger one, and returns it. A body that is too
+// large by its own word is not read at all.
+func (h *Handler) read(w http.ResponseWriter, r *http.Request, buffer []byte) ([]byte, error) {
 	limit := h.options.MaxBodyBytes
-	if r.ContentLength > limit {
+	switch {
+	case r.ContentLength > limit:
 		// The connection is of no use with such a body still on it.
 		w.Header().Set("Connection", "close")
-		return &http.MaxBytesError{Limit: limit}
+		return buffer, &http.MaxBytesError{Limit: limit}
+	case r.ContentLength >= 0 && r.ContentLength <= usualBody:
+		buffer = slices.Grow(buffer[:0], int(r.ContentLength))[:r.ContentLength]
+		_, err := io.ReadFull(r.Body, buffer)
+		return buffer, err
+	default: // memory is taken for what arrives, not for what is promised
+		all := bytes.NewBuffer(buffer[:0])
+		_, err := all.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
+		return all.Bytes(), err
 	}
-	buffer.Reset()
-	_, err := buffer.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
-	return err
 }
 
 // bodyError tells what to answer when a body could not be read.

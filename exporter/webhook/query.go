@@ -25,7 +25,7 @@ func parseQuery(raw string) (q query) {
 	var seen uint8
 	for pair := range strings.SplitSeq(raw, "&") {
 		key, value, _ := strings.Cut(pair, "=")
-		key, err := url.QueryUnescape(key)
+		key, err := unescape(key)
 		if err != nil {
 			continue
 		}
@@ -45,7 +45,7 @@ func parseQuery(raw string) (q query) {
 		default:
 			continue
 		}
-		value, err = url.QueryUnescape(value)
+		value, err = unescape(value)
 		if err != nil {
 			continue
 		}
@@ -58,4 +58,12 @@ func parseQuery(raw string) (q query) {
 		}
 	}
 	return q
+}
+
+// unescape is url.QueryUnescape, which is slow to see that there is nothing to do.
+func unescape(text string) (string, error) {
+	if strings.IndexByte(text, '%') < 0 && strings.IndexByte(text, '+') < 0 {
+		return text, nil
+	}
+	return url.QueryUnescape(text)
 }

@@ -67,7 +67,7 @@ func (h *Handler) countRelayed(r *http.Request, body *relay.Body, sdkAppID strin
 	}
 	s := h.scratch.Get().(*scratch)
 	defer h.scratch.Put(s)
-	if reason, err := h.count(s.decoder, contents, sdkAppID, received); err != nil {
+	if reason, err := h.count(&s.decoder, contents, sdkAppID, received); err != nil {
 		h.rejected(r, 0, reason, err)
 	}
 }
