@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// formWithin is how long a batch may go on growing.
+	// formWithin is how long a batch waits for more requests.
 	formWithin = 2 * time.Millisecond
 	// closeWithin is how long Close waits for a disk that does not answer.
 	closeWithin = 5 * time.Second
@@ -67,20 +67,47 @@ func (l *Ledger) commitAll() {
 	}
 }
 
-// letForm returns when the forming batch no longer grows: each turn lets requests
-// that are ready to run join it first, to share its flush. A lone request does not
-// wait; the busier the machine, the more of them share one.
+// letForm lets a batch that began to form while the last one was flushed grow, within
+// formWithin, until it has as many requests: those that one flush let go come back
+// together, and are to share the next one too. Any batch may go on for as long as it still
+// grows: each turn lets requests that are ready to run join it. A lone request does not wait.
 func (l *Ledger) letForm() {
+	start := time.Now()
+	l.awaitExpected()
 	size := -1
-	for start := time.Now(); time.Since(start) < formWithin; runtime.Gosched() {
-		l.mu.Lock()
+	for time.Since(start) < formWithin {
 		before := size
-		size = len(l.forming.requests)
-		l.mu.Unlock()
-		if size == before {
+		if size, _ = l.formed(); size == before {
+			return
+		}
+		runtime.Gosched()
+	}
+}
+
+// awaitExpected returns when the forming batch has as many requests as the last one had,
+// or after formWithin. It does not wait for the first one.
+func (l *Ledger) awaitExpected() {
+	if size, expected := l.formed(); size == 0 || size >= expected {
+		return
+	}
+	late := time.NewTimer(formWithin)
+	defer late.Stop()
+	for size, expected := l.formed(); size < expected; size, expected = l.formed() {
+		select {
+		case <-l.committer.wake:
+		case <-late.C:
+			return
+		case <-l.committer.closing:
 			return
 		}
 	}
+}
+
+// formed returns how many requests the forming batch has, and how many are expected.
+func (l *Ledger) formed() (size, expected int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.forming.requests), l.expected
 }
 
 // commit commits the forming batch, if any, or mends the journal. It reports
@@ -138,7 +165,7 @@ func (l *Ledger) commit() bool {
 // all others. l.mu is held.
 func (l *Ledger) takeBatch() (*batch, [][]byte) {
 	batch := l.forming
-	l.forming = newBatch()
+	l.forming, l.expected = newBatch(), len(batch.requests)
 	records := make([][]byte, 0, len(batch.requests))
 	within := make(map[identity]uint32, len(batch.requests))
 	for _, r := range batch.requests {

@@ -75,6 +75,7 @@ type Ledger struct {
 	mu         sync.Mutex
 	state      *state
 	forming    *batch   // arrived, not yet taken by the committer
+	expected   int      // requests of the batch that it took last; 0 if there were none
 	committing *batch   // the committer's, not yet applied; nil when there is none
 	behind     bool     // requests are applied as they arrive
 	broken     bool     // what the journal holds is uncertain: a snapshot of everything comes next
@@ -197,9 +198,12 @@ func (l *Ledger) do(r *request) {
 		return
 	}
 	l.forming.requests = append(l.forming.requests, r)
-	done := l.forming.done
+	done, size := l.forming.done, len(l.forming.requests)
+	wake := size == 1 || size == l.expected
 	l.mu.Unlock()
-	l.wakeCommitter()
+	if wake {
+		l.wakeCommitter()
+	}
 	<-done
 }
 

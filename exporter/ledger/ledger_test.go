@@ -211,6 +211,48 @@ func TestGroupCommit(t *testing.T) {
 	})
 }
 
+// TestBatchAwaitsOthers lets rooms arrive while the disk is busy, and others soon after:
+// a batch is as large as the one before, unless that takes too long.
+func TestBatchAwaitsOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		disk := newSimDisk(t, dir, 1)
+		options, observer := testOptions(dir, disk)
+		options.segmentSize = 1 << 20
+		l := mustOpen(t, options)
+		disk.mu.Lock()
+		disk.faults = func(int) fault { return fault{wait: 10 * time.Millisecond} } // a commit takes two
+		disk.mu.Unlock()
+		before := observer.all()
+		start := time.Now()
+		var group sync.WaitGroup
+		for n, times := range []struct{ arrives, counted time.Duration }{
+			{0, 20 * time.Millisecond}, // alone
+			{5 * time.Millisecond, 40 * time.Millisecond},
+			{6 * time.Millisecond, 40 * time.Millisecond},
+			{7 * time.Millisecond, 40 * time.Millisecond},
+			{30 * time.Millisecond, 61 * time.Millisecond}, // with the next two
+			{40500 * time.Microsecond, 61 * time.Millisecond},
+			{41 * time.Millisecond, 61 * time.Millisecond},
+			{50 * time.Millisecond, 83 * time.Millisecond}, // for whom no two others come
+		} {
+			group.Go(func() {
+				time.Sleep(times.arrives)
+				l.Record(numbered(n))
+				if took := time.Since(start); took != times.counted {
+					t.Errorf("room %d was counted at %s, want %s", n, took, times.counted)
+				}
+			})
+		}
+		group.Wait()
+		if after := observer.all(); after.commits != before.commits+4 || after.records != before.records+8 {
+			t.Errorf("%d commits of %d records", after.commits-before.commits, after.records-before.records)
+		}
+		mustClose(t, l)
+	})
+}
+
 // TestRestartsAreBounded crashes again and again after very little: what is kept
 // stays within the bound all the same.
 func TestRestartsAreBounded(t *testing.T) {
