@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -12,6 +13,12 @@ import (
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/room"
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/webhook"
 )
+
+// relayed are the metrics of relayed requests of one command.
+type relayed struct {
+	requests map[string]prometheus.Counter // by class of the status code
+	duration prometheus.Observer
+}
 
 const namespace = "tuilivekit_exporter"
 
@@ -42,6 +49,8 @@ type Exporter struct {
 	relayRequests *prometheus.CounterVec
 	relayFailures *prometheus.CounterVec
 	relayDuration *prometheus.HistogramVec
+	expectRelay   sync.Once
+	relayed       map[string]relayed // by command, all that are known
 
 	reloadSuccessful prometheus.Gauge
 	reloadTime       prometheus.Gauge
@@ -204,8 +213,9 @@ func (e *Exporter) Snapshotted(took time.Duration) { e.snapshotDuration.Observe(
 
 // Relayed implements relay.Observer.
 func (e *Exporter) Relayed(command string, status int, took time.Duration) {
-	e.relayRequests.WithLabelValues(command, codeClass(status)).Inc()
-	e.relayDuration.WithLabelValues(command).Observe(took.Seconds())
+	r := e.relayed[command]
+	r.requests[codeClass(status)].Inc()
+	r.duration.Observe(took.Seconds())
 }
 
 // RelayFailed implements relay.Observer.
@@ -213,17 +223,23 @@ func (e *Exporter) RelayFailed(command string, reason relay.Reason) {
 	e.relayFailures.WithLabelValues(command, string(reason)).Inc()
 }
 
-// ExpectRelay exposes the relay's metrics at 0.
+// ExpectRelay exposes the relay's metrics at 0. It must be called before the first
+// request is relayed.
 func (e *Exporter) ExpectRelay() {
-	for _, command := range append(webhook.Commands(), webhook.CommandOther) {
-		for _, status := range []int{0, 100, 200, 300, 400, 500} {
-			e.relayRequests.WithLabelValues(command, codeClass(status))
+	e.expectRelay.Do(func() {
+		e.relayed = make(map[string]relayed)
+		for _, command := range append(webhook.Commands(), webhook.CommandOther) {
+			r := relayed{make(map[string]prometheus.Counter), e.relayDuration.WithLabelValues(command)}
+			for _, status := range []int{0, 100, 200, 300, 400, 500} {
+				class := codeClass(status)
+				r.requests[class] = e.relayRequests.WithLabelValues(command, class)
+			}
+			e.relayed[command] = r
+			for _, reason := range relay.Reasons() {
+				e.relayFailures.WithLabelValues(command, string(reason))
+			}
 		}
-		for _, reason := range relay.Reasons() {
-			e.relayFailures.WithLabelValues(command, string(reason))
-		}
-		e.relayDuration.WithLabelValues(command)
-	}
+	})
 }
 
 // codeClass returns the value of the label code.

@@ -46,13 +46,19 @@ func KeepBody(from io.Reader, keep int64) *Body {
 // at least keep bytes. Nobody else may read the request's body any more.
 func NewBody(req *http.Request, keep int64) *Body {
 	b := KeepBody(req.Body, max(keep, replayBytes))
-	// Reading fills in the request's trailer, under the eyes of whoever holds it.
-	b.trailers = func() http.Header { return req.Trailer }
-	b.request = new(http.Request)
-	*b.request = *req
-	b.request.Trailer = req.Trailer.Clone()
-	if req.Body == nil || req.ContentLength == 0 {
+	b.request = req
+	if req.ContentLength < 0 {
+		// Reading fills in the request's trailer, under the eyes of whoever holds it.
+		b.trailers = func() http.Header { return req.Trailer }
+		b.request = new(http.Request)
+		*b.request = *req
+		b.request.Trailer = req.Trailer.Clone()
+	}
+	switch n := req.ContentLength; {
+	case req.Body == nil || n == 0:
 		b.end(io.EOF)
+	case 0 < n && n <= smallBody:
+		b.kept = make([]byte, 0, n)
 	}
 	return b
 }

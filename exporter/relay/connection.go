@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -47,6 +46,7 @@ type attempts struct{ transport *http.Transport }
 // RoundTrip implements http.RoundTripper.
 func (a attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := exchangeOf(req.Context())
+	x.watch(req.Context())
 	for {
 		answer, err := a.transport.RoundTrip(req)
 		if err == nil || !x.unsent() || req.Context().Err() != nil {
@@ -76,20 +76,18 @@ func (a *attempt) unsent() bool {
 	return a.conn != nil && a.reused && a.conn.written.Load() == a.before
 }
 
-// gotConn is called with the connection that the request goes out on next. It keeps a
-// informed, and the request from being sent twice.
-func (a *attempt) gotConn(cancel context.CancelCauseFunc) func(httptrace.GotConnInfo) {
-	return func(got httptrace.GotConnInfo) {
-		conn := tracked(got.Conn)
-		switch {
-		case a.conn != nil && !a.unsent():
-			cancel(errSent)
-			got.Conn.Close()
-		case got.Reused && conn.hungUp():
-			got.Conn.Close() // what is written from now on provably is not sent
-		}
-		*a = attempt{conn: conn, before: conn.written.Load(), reused: got.Reused}
+// gotConn is called with the connection that the request goes out on next. It keeps the
+// attempt informed, and the request from being sent twice.
+func (x *exchange) gotConn(got httptrace.GotConnInfo) {
+	conn := tracked(got.Conn)
+	switch {
+	case x.conn != nil && !x.unsent():
+		x.cancel(errSent)
+		got.Conn.Close()
+	case got.Reused && conn.hungUp():
+		got.Conn.Close() // what is written from now on provably is not sent
 	}
+	x.attempt = attempt{conn: conn, before: conn.written.Load(), reused: got.Reused}
 }
 
 func tracked(c net.Conn) *connection {

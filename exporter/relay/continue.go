@@ -18,11 +18,13 @@ type continued struct {
 
 func (c *continued) watch(trace *httptrace.ClientTrace) {
 	trace.Got100Continue = func() { c.came.Store(true) }
-	trace.Got1xxResponse = func(code int, _ textproto.MIMEHeader) error { // after httputil's own
+	pass := trace.Got1xxResponse
+	trace.Got1xxResponse = func(code int, header textproto.MIMEHeader) error {
+		err := pass(code, header)
 		if code == http.StatusContinue && c.came.CompareAndSwap(true, false) {
 			close(c.passed)
 		}
-		return nil
+		return err
 	}
 }
 

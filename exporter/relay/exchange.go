@@ -18,8 +18,10 @@ import (
 
 var errTimeout = errors.New("the app did not answer in time")
 
-// exchange is one request on its way to the app, and the answer on its way back.
+// exchange is one request on its way to the app, and the answer on its way back. It is
+// the request's context too, which httputil and net/http hand on to whom they call.
 type exchange struct {
+	context.Context
 	relay   *Relay
 	command string
 	body    *Body
@@ -28,6 +30,7 @@ type exchange struct {
 	start   time.Time
 
 	small     []byte // the body, if it is
+	cancel    context.CancelCauseFunc
 	timeout   *time.Timer
 	continued *continued // nil: the sender does not wait for a 100
 	attempt
@@ -38,23 +41,42 @@ type exchange struct {
 
 type exchangeKey struct{}
 
-// exchangeOf returns the exchange that ctx is of: httputil and net/http keep the context
-// of the request that they are given.
+// exchangeOf returns the exchange that ctx is of.
 func exchangeOf(ctx context.Context) *exchange { return ctx.Value(exchangeKey{}).(*exchange) }
+
+// Value implements context.Context.
+func (x *exchange) Value(key any) any {
+	if key == (exchangeKey{}) {
+		return x
+	}
+	return x.Context.Value(key)
+}
 
 func (x *exchange) serve() {
 	request := x.body.request
-	ctx, cancel := context.WithCancelCause(context.WithValue(request.Context(), exchangeKey{}, x))
+	x.Context = request.Context()
+	ctx, cancel := context.WithCancelCause(x)
 	defer cancel(nil)
-	x.timeout = time.AfterFunc(x.relay.options.Timeout, func() { cancel(errTimeout) })
+	x.cancel = cancel
+	x.timeout = time.AfterFunc(x.relay.options.Timeout, x.late)
 	defer x.timeout.Stop()
-	trace := &httptrace.ClientTrace{GotConn: x.gotConn(cancel)}
 	if request.Header["Expect"] != nil {
 		x.continued = &continued{passed: make(chan struct{})}
+	}
+	x.relay.proxy.ServeHTTP(x.writer, request.WithContext(ctx))
+	x.whole = x.failed == nil
+}
+
+func (x *exchange) late() { x.cancel(errTimeout) }
+
+// watch lets x know what becomes of the request on its way out. httputil traces each
+// request already: to be told by its trace costs less than a second one.
+func (x *exchange) watch(ctx context.Context) {
+	trace := httptrace.ContextClientTrace(ctx)
+	trace.GotConn = x.gotConn
+	if x.continued != nil {
 		x.continued.watch(trace)
 	}
-	x.relay.proxy.ServeHTTP(x.writer, request.WithContext(httptrace.WithClientTrace(ctx, trace)))
-	x.whole = x.failed == nil
 }
 
 // rewrite makes the request to the app the one that came, but for where it goes
@@ -138,7 +160,30 @@ func answered(answer *http.Response) error {
 		}
 	}
 	x.body.Hurry(x.writer)
+	if answer.ContentLength > 0 && answer.Body != http.NoBody {
+		answer.Body = &flushing{ReadCloser: answer.Body, to: x.writer, missing: answer.ContentLength}
+	}
 	return nil
+}
+
+// flushing is the body of an answer of known length. What has come of it goes on before
+// the rest is waited for. With those of unknown length httputil does so by itself.
+type flushing struct {
+	io.ReadCloser
+	to      http.ResponseWriter
+	missing int64 // bytes
+	begun   bool
+}
+
+// Read implements io.Reader.
+func (f *flushing) Read(p []byte) (int, error) {
+	if f.begun && f.missing > 0 {
+		_ = http.NewResponseController(f.to).Flush() // an error shows when more is written
+	}
+	n, err := f.ReadCloser.Read(p)
+	f.missing -= int64(n)
+	f.begun = f.begun || n > 0
+	return n, err
 }
 
 // unanswered is called when there is no answer, nothing was written yet.

@@ -30,14 +30,11 @@ const (
 	// replayBytes of a body at least are kept to send it again on another connection. It
 	// is more than is ever read before a dead connection is known for one.
 	replayBytes = 64 << 10
-	// smallBody is up to how many bytes a body is sent together with its header, in one
+	// smallBody is up to how many bytes a body goes out together with its header, in one
 	// piece, as it came: anything else is much more work for everybody.
 	smallBody = 4 << 10
 	// writeBuffer has room for both.
 	writeBuffer = 8 << 10
-	// flushInterval is how long the bytes of an answer wait for more of them. Those
-	// of unknown length go out at once.
-	flushInterval = 10 * time.Millisecond
 	// failuresLogInterval is how often failures of one reason are logged.
 	failuresLogInterval = 10 * time.Second
 )
@@ -85,7 +82,7 @@ type Observer interface {
 // Options are what a Relay works with.
 type Options struct {
 	URL         *url.URL      // http, https, or unix with the path of a socket
-	TLS         *tls.Config   // for https; nil is the default
+	TLS         *tls.Config   // for https; nil is the default. Without RootCAs: the system's or, if it has none, bundled ones
 	Timeout     time.Duration // until the app's answer begins
 	MaxInFlight int
 	Observer    Observer
@@ -111,6 +108,9 @@ func New(options Options) *Relay {
 	}
 	for _, reason := range Reasons() {
 		r.failures[reason] = &rate.Sometimes{First: 1, Interval: failuresLogInterval}
+	}
+	if options.URL.Scheme == "https" {
+		options.TLS = withAuthorities(options.TLS)
 	}
 	dialer := &net.Dialer{Timeout: options.Timeout}
 	dial := dialer.DialContext
@@ -140,7 +140,6 @@ func New(options Options) *Relay {
 	r.proxy = httputil.ReverseProxy{
 		Transport:      attempts{r.transport},
 		Rewrite:        rewrite,
-		FlushInterval:  flushInterval,
 		BufferPool:     &bufferPool{},
 		ErrorLog:       slog.NewLogLogger(options.Logger.Handler(), slog.LevelDebug),
 		ModifyResponse: answered,
