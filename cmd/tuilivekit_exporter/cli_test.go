@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -159,5 +161,21 @@ func TestFlagsInsteadOfFile(t *testing.T) {
 	}
 	if !strings.Contains(e.get("/"), `"/m"`) {
 		t.Error("the landing page does not link the metrics")
+	}
+}
+
+// TestGOGC: garbage may gather beyond what is in use, unless the environment says how much.
+func TestGOGC(t *testing.T) {
+	t.Parallel()
+	const metric = "go_gc_gogc_percent"
+	if got := startExporter(t, "--webhook.sdk-app-id="+appID).scrape()[metric]; got <= 100 {
+		t.Errorf("GOGC is %v with next to nothing in use", got)
+	}
+	e := &exporter{client: newClient(t, nil)}
+	e.process = startWith(t, func(c *exec.Cmd) { c.Env = append(os.Environ(), "GOGC=50") },
+		"tuilivekit_exporter", withDefaults([]string{"--webhook.sdk-app-id=" + appID})...)
+	e.web = "http://" + e.listening("web")
+	if got := e.scrape()[metric]; got != 50 {
+		t.Errorf("GOGC is %v, want 50 as in the environment", got)
 	}
 }

@@ -12,13 +12,15 @@ import (
 
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web"
-	_ "golang.org/x/crypto/x509roots/fallback" // CA certificates for a system, or an image, that has none
 
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter"
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/config"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	spaceCollections()
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // run returns the exit code: 0 after a clean end, 1 when the exporter could not
 // do its work, 2 when it was called wrongly.
