@@ -145,6 +145,11 @@ func lintPanel(t *testing.T, p panel) {
 	if !strings.HasSuffix(p.Description, ".") || p.Datasource.UID != "${datasource}" || p.FieldConfig.Defaults.Unit == "" || p.FieldConfig.Defaults.NoValue == "" {
 		t.Errorf("%s: lacks a description, the data source variable, a unit or a text for no value", p.Title)
 	}
+	if y := p.Options.YAxis; p.Type == "heatmap" && !strings.Contains(p.Targets[0].Expr, "_bucket") && !(0 < y.Min && y.Min < y.Max) {
+		// Grafana makes the axis of the first cell there is. With that of the zero bucket it
+		// would show nothing.
+		t.Errorf("panel %q is of a native histogram: its axis needs a least above 0 and a most", p.Title)
+	}
 	if p.Type == "heatmap" && p.Options.YAxis.Unit == "" {
 		t.Errorf("%s: the axis has no unit", p.Title)
 	}

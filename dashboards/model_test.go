@@ -87,7 +87,8 @@ type panel struct {
 	} `json:"fieldConfig"`
 	Options struct {
 		YAxis struct {
-			Unit string `json:"unit"`
+			Unit     string `json:"unit"`
+			Min, Max float64
 		} `json:"yAxis"`
 	} `json:"options"`
 }
@@ -130,12 +131,12 @@ func loadDashboards(t *testing.T) []*dashboard {
 // part of a metric.
 func (d *dashboard) variants(expr string) []string {
 	i := slices.IndexFunc(d.Templating.List, func(v variable) bool { return v.Name == "statistic" })
-	if i < 0 || !strings.Contains(expr, "$statistic") {
+	if i < 0 || !strings.Contains(expr, "${statistic}") {
 		return []string{expr}
 	}
 	var all []string
 	for _, option := range d.Templating.List[i].Options {
-		all = append(all, strings.ReplaceAll(expr, "$statistic", option.Value))
+		all = append(all, strings.ReplaceAll(expr, "${statistic}", option.Value))
 	}
 	return all
 }

@@ -22,10 +22,10 @@ type view struct {
 	rateInterval time.Duration
 }
 
-// fill fills in variables as Grafana does.
+// fill fills in variables as Grafana does: a name without braces is as long as it can be.
 func (v view) fill(expr string) string {
-	return regexp.MustCompile(`\$\w+`).ReplaceAllStringFunc(expr, func(name string) string {
-		name = name[1:]
+	return regexp.MustCompile(`\$\w+|\$\{\w+\}`).ReplaceAllStringFunc(expr, func(name string) string {
+		name = strings.Trim(name, "${}")
 		if value, ok := v.variables[name]; ok {
 			return value
 		}
