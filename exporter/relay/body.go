@@ -47,7 +47,7 @@ func KeepBody(from io.Reader, keep int64) *Body {
 func NewBody(req *http.Request, keep int64) *Body {
 	b := KeepBody(req.Body, max(keep, replayBytes))
 	b.request = req
-	if req.ContentLength < 0 {
+	if mayHaveTrailers(req) {
 		// Reading fills in the request's trailer, under the eyes of whoever holds it.
 		b.trailers = func() http.Header { return req.Trailer }
 		b.request = new(http.Request)
@@ -62,6 +62,10 @@ func NewBody(req *http.Request, keep int64) *Body {
 	}
 	return b
 }
+
+// mayHaveTrailers reports whether trailers can follow the body: those of HTTP/1 follow one
+// of unknown length, HTTP/2 has them behind any.
+func mayHaveTrailers(req *http.Request) bool { return req.ContentLength < 0 || req.Trailer != nil }
 
 // Reader returns a reader of the whole body. Closing it closes nothing else. It
 // returns ErrBodyTooLarge if the beginning is no longer kept.

@@ -46,7 +46,7 @@ type attempts struct{ transport *http.Transport }
 // RoundTrip implements http.RoundTripper.
 func (a attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := exchangeOf(req.Context())
-	x.watch(req.Context())
+	req = x.watch(req)
 	for {
 		answer, err := a.transport.RoundTrip(req)
 		if err == nil || !x.unsent() || req.Context().Err() != nil {

@@ -20,7 +20,10 @@ func (c *continued) watch(trace *httptrace.ClientTrace) {
 	trace.Got100Continue = func() { c.came.Store(true) }
 	pass := trace.Got1xxResponse
 	trace.Got1xxResponse = func(code int, header textproto.MIMEHeader) error {
-		err := pass(code, header)
+		var err error
+		if pass != nil {
+			err = pass(code, header)
+		}
 		if code == http.StatusContinue && c.came.CompareAndSwap(true, false) {
 			close(c.passed)
 		}

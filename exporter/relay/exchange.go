@@ -69,14 +69,19 @@ func (x *exchange) serve() {
 
 func (x *exchange) late() { x.cancel(errTimeout) }
 
-// watch lets x know what becomes of the request on its way out. httputil traces each
-// request already: to be told by its trace costs less than a second one.
-func (x *exchange) watch(ctx context.Context) {
-	trace := httptrace.ContextClientTrace(ctx)
+// watch returns the request, of which x will know what becomes on its way out. httputil
+// traces each request already: to be told by its trace costs less than a second one.
+func (x *exchange) watch(req *http.Request) *http.Request {
+	trace := httptrace.ContextClientTrace(req.Context())
+	if trace == nil {
+		trace = &httptrace.ClientTrace{}
+		req = req.WithContext(httptrace.WithClientTrace(req.Context(), trace))
+	}
 	trace.GotConn = x.gotConn
 	if x.continued != nil {
 		x.continued.watch(trace)
 	}
+	return req
 }
 
 // rewrite makes the request to the app the one that came, but for where it goes
@@ -101,7 +106,8 @@ func rewrite(r *httputil.ProxyRequest) {
 	if r.Out.Body == nil {
 		return
 	}
-	if r.In.ContentLength < 0 { // there may be trailers
+	if mayHaveTrailers(r.In) {
+		r.Out.ContentLength = -1 // HTTP/1 has them behind a body of unknown length only
 		r.Out.Trailer = r.In.Trailer.Clone()
 		if r.Out.Trailer == nil {
 			r.Out.Trailer = make(http.Header) // some come unannounced

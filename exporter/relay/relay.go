@@ -101,6 +101,9 @@ type Relay struct {
 
 // New returns a Relay. It connects when it is used.
 func New(options Options) *Relay {
+	if options.URL.Scheme == "https" {
+		options.TLS = withAuthorities(options.TLS)
+	}
 	r := &Relay{
 		options:  options,
 		failures: make(map[Reason]*rate.Sometimes),
@@ -108,9 +111,6 @@ func New(options Options) *Relay {
 	}
 	for _, reason := range Reasons() {
 		r.failures[reason] = &rate.Sometimes{First: 1, Interval: failuresLogInterval}
-	}
-	if options.URL.Scheme == "https" {
-		options.TLS = withAuthorities(options.TLS)
 	}
 	dialer := &net.Dialer{Timeout: options.Timeout}
 	dial := dialer.DialContext
@@ -159,7 +159,7 @@ func (r *Relay) Close() { r.transport.CloseIdleConnections() }
 func (r *Relay) Forward(w http.ResponseWriter, body *Body, command string, settle func()) *Error {
 	x := &exchange{relay: r, command: command, body: body, writer: w, settle: settle, start: time.Now()}
 	defer x.end()
-	if n := body.request.ContentLength; n > 0 && n <= smallBody && body.request.Header["Expect"] == nil {
+	if n := body.request.ContentLength; n > 0 && n <= smallBody && body.request.Trailer == nil && body.request.Header["Expect"] == nil {
 		x.small, _ = body.ReadAll(n) // an error shows when it is read again
 	}
 	defer r.inFlight.Add(-1)

@@ -36,8 +36,10 @@ func fieldOf(s room.Statistic) string {
 		return "Statistic.TotalGiftCoins"
 	case room.GiftSenders:
 		return "Statistic.TotalUniqueGiftSenders"
-	default:
+	case room.Likes:
 		return "Statistic.TotalLikesReceived"
+	default:
+		return ""
 	}
 }
 

@@ -247,3 +247,51 @@ func TestRelayedAnswerAwaitsCounting(t *testing.T) {
 		})
 	}
 }
+
+// TestRelayedOverHTTP2 sends trailers behind bodies of known and of unknown length, which
+// HTTP/1 has behind the latter alone: the app gets both, while the room is counted.
+func TestRelayedOverHTTP2(t *testing.T) {
+	t.Parallel()
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		length, err := io.Copy(io.Discard, r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		fmt.Fprint(w, length, r.Trailer.Get("X-Sum"))
+	}))
+	t.Cleanup(app.Close)
+	handler, w := newHandler(relayTo(t, app.URL, nil))
+	server := httptest.NewUnstartedServer(handler)
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	want := 0
+	for _, size := range []int{100, 5_000, 100_000} {
+		for _, known := range []bool{true, false} {
+			for range 20 {
+				want++
+				body := fmt.Sprintf(`{"RoomId":"r%d","EventTime":1,"Pad":"%s"}`, want, strings.Repeat("x", size))
+				request, err := http.NewRequest(http.MethodPost, server.URL+"?"+destroyQuery, strings.NewReader(body))
+				if err != nil {
+					t.Fatal(err)
+				}
+				request.Trailer = http.Header{"X-Sum": {"sum"}}
+				if !known {
+					request.ContentLength = -1
+				}
+				response, err := server.Client().Do(request)
+				if err != nil {
+					t.Fatal(err)
+				}
+				answer, err := io.ReadAll(response.Body)
+				response.Body.Close()
+				if want := fmt.Sprint(len(body), "sum"); err != nil || response.ProtoMajor != 2 || string(answer) != want {
+					t.Fatalf("%d bytes, known to be: %t: HTTP/%d, %q, %v, want %q", size, known, response.ProtoMajor, answer, err, want)
+				}
+			}
+		}
+	}
+	if got := w.take().Counted; got != want {
+		t.Errorf("%d rooms were counted, want %d", got, want)
+	}
+}
