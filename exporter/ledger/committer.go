@@ -126,7 +126,8 @@ func (l *Ledger) commit() bool {
 	records = append(l.unsaved, records...)
 	l.unsaved = nil
 	if len(records) == 0 {
-		l.finish(batch) // duplicates only, or nothing
+		l.finish(batch) // duplicates only, or nothing: there was no flush that lets them come back
+		l.expected = 0
 		l.mu.Unlock()
 		return false
 	}

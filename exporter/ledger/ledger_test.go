@@ -249,6 +249,15 @@ func TestBatchAwaitsOthers(t *testing.T) {
 		if after := observer.all(); after.commits != before.commits+4 || after.records != before.records+8 {
 			t.Errorf("%d commits of %d records", after.commits-before.commits, after.records-before.records)
 		}
+		for range 8 { // duplicates, which nothing is flushed for
+			group.Go(func() { l.Record(numbered(1)) })
+		}
+		group.Wait()
+		start = time.Now()
+		recordAll(t, l, 100, 101)
+		if took := time.Since(start); took != 20*time.Millisecond {
+			t.Errorf("after duplicates a lone room took %s, want 20ms", took)
+		}
 		mustClose(t, l)
 	})
 }
