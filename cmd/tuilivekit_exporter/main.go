@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -43,6 +45,9 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 		Load:            flags.load,
 	}
 	logger := newLogger(stderr, flags.logLevel, flags.logFormat)
+	// net/http has things to say that it takes no logger for.
+	log.SetFlags(0)
+	log.SetOutput(slog.NewLogLogger(logger.Handler(), slog.LevelDebug).Writer())
 	watcher := config.NewWatcher(logger, flags.files)
 	cfg, err := flags.load()
 	if err == nil {

@@ -14,13 +14,13 @@ import (
 	"github.com/tuilivekit-exporter/tuilivekit_exporter/exporter/webhook"
 )
 
-// relayed are the metrics of relayed requests of one command.
-type relayed struct {
+const namespace = "tuilivekit_exporter"
+
+// relayMetrics are those of relayed requests of one command.
+type relayMetrics struct {
 	requests map[string]prometheus.Counter // by class of the status code
 	duration prometheus.Observer
 }
-
-const namespace = "tuilivekit_exporter"
 
 // Exporter holds the exporter's metrics of itself. It is the observer of the
 // parts that do the work; its methods may be called from any goroutine.
@@ -50,7 +50,7 @@ type Exporter struct {
 	relayFailures *prometheus.CounterVec
 	relayDuration *prometheus.HistogramVec
 	expectRelay   sync.Once
-	relayed       map[string]relayed // by command, all that are known
+	relayed       map[string]relayMetrics // by command, all that are known
 
 	reloadSuccessful prometheus.Gauge
 	reloadTime       prometheus.Gauge
@@ -227,9 +227,9 @@ func (e *Exporter) RelayFailed(command string, reason relay.Reason) {
 // request is relayed.
 func (e *Exporter) ExpectRelay() {
 	e.expectRelay.Do(func() {
-		e.relayed = make(map[string]relayed)
+		e.relayed = make(map[string]relayMetrics)
 		for _, command := range append(webhook.Commands(), webhook.CommandOther) {
-			r := relayed{make(map[string]prometheus.Counter), e.relayDuration.WithLabelValues(command)}
+			r := relayMetrics{make(map[string]prometheus.Counter), e.relayDuration.WithLabelValues(command)}
 			for _, status := range []int{0, 100, 200, 300, 400, 500} {
 				class := codeClass(status)
 				r.requests[class] = e.relayRequests.WithLabelValues(command, class)
