@@ -435,3 +435,27 @@ func TestRelayTooLarge(t *testing.T) {
 		t.Errorf("%v rooms, %v too large, want 1 and 2", s.sum(metricRooms), s.sum(metricRejections))
 	}
 }
+
+// TestRelayUnsolicitedAnswer: what net/http itself has to say of an app that answers nobody
+// is in the log's format, too.
+func TestRelayUnsolicitedAnswer(t *testing.T) {
+	t.Parallel()
+	answered := make(chan struct{})
+	address := startConnApp(t, func(conn *net.TCPConn, _ message) bool {
+		_, _ = io.WriteString(conn, okAnswer) // the exporter's log shows what comes
+		<-answered
+		_, _ = io.WriteString(conn, okAnswer)
+		return true
+	})
+	e := startRelay(t, "http://"+address)
+	if status, answer := request(t, e.client, http.MethodPost, e.webhook+"/?"+giftQuery, "{}"); status != http.StatusOK {
+		t.Fatalf("status %d: %s", status, answer)
+	}
+	close(answered)
+	eventually(t, "a line of the log", func() bool { return strings.Contains(e.stderr.String(), "Unsolicited response") })
+	for line := range strings.Lines(e.stderr.String()) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("logged: %s", line)
+		}
+	}
+}

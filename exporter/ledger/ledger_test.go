@@ -173,18 +173,25 @@ func withObserver(options Options) (Options, *observations) {
 	return options, observer
 }
 
+// openOnSlowDisk returns a ledger whose commits take 20 ms each, a write and a flush.
+func openOnSlowDisk(t *testing.T) (*Ledger, *observations) {
+	t.Helper()
+	dir := t.TempDir()
+	disk := newSimDisk(t, dir, 1)
+	options, observer := testOptions(dir, disk)
+	options.segmentSize = 1 << 20
+	l := mustOpen(t, options)
+	disk.mu.Lock()
+	defer disk.mu.Unlock()
+	disk.faults = func(int) fault { return fault{wait: 10 * time.Millisecond} }
+	return l, observer
+}
+
 // TestGroupCommit lets rooms arrive while the disk is busy: they share one flush.
 func TestGroupCommit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
-		disk := newSimDisk(t, dir, 1)
-		options, observer := testOptions(dir, disk)
-		options.segmentSize = 1 << 20
-		l := mustOpen(t, options)
-		disk.mu.Lock()
-		disk.faults = func(int) fault { return fault{wait: 10 * time.Millisecond} }
-		disk.mu.Unlock()
+		l, observer := openOnSlowDisk(t)
 		before := observer.all()
 		start := time.Now()
 		var group sync.WaitGroup
@@ -216,14 +223,7 @@ func TestGroupCommit(t *testing.T) {
 func TestBatchAwaitsOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
-		disk := newSimDisk(t, dir, 1)
-		options, observer := testOptions(dir, disk)
-		options.segmentSize = 1 << 20
-		l := mustOpen(t, options)
-		disk.mu.Lock()
-		disk.faults = func(int) fault { return fault{wait: 10 * time.Millisecond} } // a commit takes two
-		disk.mu.Unlock()
+		l, observer := openOnSlowDisk(t)
 		before := observer.all()
 		start := time.Now()
 		var group sync.WaitGroup

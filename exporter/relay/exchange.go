@@ -173,7 +173,8 @@ func answered(answer *http.Response) error {
 }
 
 // flushing is the body of an answer of known length. What has come of it goes on before
-// the rest is waited for. With those of unknown length httputil does so by itself.
+// the rest is waited for, the header with its first bytes. With those of unknown length
+// httputil does so by itself.
 type flushing struct {
 	io.ReadCloser
 	to      http.ResponseWriter
